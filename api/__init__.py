@@ -1,0 +1,1 @@
+"""The door to the street: HTTP, database, clock, people."""

@@ -1,0 +1,1 @@
+"""The resident's web chat: one page, its words in and out."""

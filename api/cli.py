@@ -1,0 +1,253 @@
+"""The `gocua` command: every verb that an operator, an author or a developer types. Each is a few lines over a room."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import sqlalchemy as sa
+import typer
+import uvicorn
+
+from api import auth, doctor, logs, main, schema, terminal
+from api.outbox import Pen
+from api.settings import Settings, SettingsError
+from api.settings import load as load_settings
+from api.store import StoreLocked
+from api.tables import Member
+from bot.channels.telegram import Telegram
+from bot.flow import FlowError
+from bot.library import Folders, load
+
+app = typer.Typer(help="Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng.", no_args_is_help=True)
+member_app = typer.Typer(help="Người của tổ.", no_args_is_help=True)
+app.add_typer(member_app, name="member")
+
+Jsonl = Annotated[bool, typer.Option("--jsonl", help='One {"text": ...} a line in, one answer a line out.')]
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _settings(**given: object) -> Settings:
+    try:
+        return load_settings(**given)
+    except SettingsError as error:
+        _fail(f"Chưa chạy được, thiếu hoặc sai thiết lập:\n{error}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample directory.")] = False,
+) -> None:
+    """Run the whole service: web chat, console, channels."""
+    settings = _settings(**({"demo": True} if demo else {}))
+    logs.start()
+    try:
+        house = main.build(settings)
+    except (FlowError, schema.SchemaError, StoreLocked, ValueError, sa.exc.SQLAlchemyError) as error:
+        _fail(f"Chưa chạy được: {error}")
+    base = settings.public_url or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 only compared
+    typer.echo(f"Trang trò chuyện:  {base}/")
+    typer.echo(f"Bàn của tổ:        {base}/team")
+    with house.store.engine.begin() as connection:
+        first = connection.execute(sa.select(Member.id, Member.name).order_by(Member.id)).first()  # type: ignore[call-overload]
+        if first is None:
+            typer.echo("Chưa có danh sách tổ và thành viên: chạy với --demo để xem thử (docs/operating.md).")
+        elif settings.demo:
+            link = auth.make_link(connection, first.id, house.now(), base)
+            typer.echo(f"Vào thử bằng tên {first.name} (đường dẫn dùng một lần): {link}")
+    sys.stdout.flush()
+    uvicorn.run(main.create_app(house), host=host, port=port, log_config=None, access_log=False)
+
+
+@app.command()
+def chat(
+    record: Annotated[Path | None, typer.Option(help="Write the talk as a transcript to this file.")] = None,
+) -> None:
+    """Talk to the bot in the terminal."""
+    settings = _settings()
+    library = load(Folders(), home=settings.home_provinces)
+    terminal.talk(library, main.utc_now, input, typer.echo, record)
+
+
+@app.command()
+def check() -> None:
+    """Look for mistakes in flows and articles: file, line, step, what to do. Exit 1 when there are any."""
+    from bot.check import check as check_content
+
+    today = main.utc_now().date()
+    problems = check_content(Folders(), (Telegram.capabilities,), today)
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        _fail(f"{len(problems)} chỗ cần sửa.")
+    typer.echo("Nội dung không có lỗi.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    settings = _settings()
+    engine = sa.create_engine(settings.database_url)
+    try:
+        before, after = schema.migrate(engine)
+    except (schema.SchemaError, sa.exc.SQLAlchemyError) as error:
+        _fail(f"Chưa nâng cấp được: {error}")
+    typer.echo(f"{before or '(trống)'} -> {after}")
+
+
+@app.command(name="doctor")
+def doctor_command() -> None:
+    """Say what is on, off or half-set; whether database and content are well. Exit 1 when something is wrong."""
+    lines, well = doctor.examine(load_settings)
+    typer.echo("\n".join(lines))
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def learn() -> None:
+    """Train the topic weights anew from their data, in seconds, always the same."""
+    from knowledge.learn import learn as train  # scikit-learn is there only where content is made
+
+    train(Folders().knowledge / "topics")
+
+
+@member_app.command("link")
+def member_link(name: Annotated[str, typer.Argument(help="The member's name, or a part of it.")]) -> None:
+    """Print a one-time link to the console; send it to their Telegram chat when that is linked."""
+    settings = _settings()
+    base = settings.public_url or "http://127.0.0.1:8000"
+    engine = sa.create_engine(settings.database_url)
+    member = Member.__table__  # type: ignore[attr-defined]
+    with engine.begin() as connection:
+        if not schema.current(engine):
+            _fail("Cơ sở dữ liệu còn trống: chạy `gocua migrate` hoặc `gocua serve --demo` trước.")
+        rows = connection.execute(sa.select(member.c.id, member.c.name, member.c.telegram_chat)).all()
+        found = [row for row in rows if row.name == name] or [row for row in rows if name.lower() in row.name.lower()]
+        if len(found) != 1:
+            names = ", ".join(row.name for row in found[:10]) or "không ai"
+            _fail(f"Tên {name!r} khớp với: {names}. Ghi rõ một người.")
+        now = main.utc_now()
+        link = auth.make_link(connection, found[0].id, now, base)
+        typer.echo(f"Bàn của tổ (dùng một lần, trong 24 giờ): {link}")
+        if chat_id := found[0].telegram_chat:
+            _send_link(connection, chat_id, link)
+            typer.echo("Đã gửi vào Telegram của người này.")
+        elif settings.telegram_token.get_secret_value():
+            token = auth.make_link(connection, found[0].id, now, base).rsplit("/", 1)[1]
+            typer.echo(f"Nối Telegram: mở bot rồi nhắn  /start link-{token}")
+
+
+def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:
+    from api import inbox, outbox
+
+    arrival = inbox.Arrival(channel="telegram", chat=chat_id, provider_id=f"link:{link[-12:]}",
+                            conversation=f"desk:telegram:{chat_id}", body={"kind": "Sent"})  # fmt: skip
+    row = inbox.done(connection, arrival, main.utc_now())
+    pen = Pen(row, arrival.conversation, main.utc_now())
+    pen.member(chat_id, f"Đường dẫn vào bàn của tổ (dùng một lần, đừng chuyển cho ai): {link}")
+    outbox.insert(connection, pen.rows)
+
+
+# --- batch answers: one JSON object a line ---------------------------------------------------------------------------
+
+
+def _batch(text: tuple[str, ...], jsonl: bool, answer: Callable[[str], dict[str, Any]]) -> None:
+    """Answer the words given, or with --jsonl every line of standard input, in order, nothing else on stdout."""
+    if not jsonl:
+        typer.echo(json.dumps(answer(" ".join(text)), ensure_ascii=False))
+        return
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        try:
+            said = json.loads(line)["text"]
+            if not isinstance(said, str):
+                raise TypeError
+        except (ValueError, KeyError, TypeError):
+            out: dict[str, Any] = {"error": 'a line must be a JSON object with a string under "text"'}
+        else:
+            out = answer(said)
+        sys.stdout.write(json.dumps(out, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    begin = time.perf_counter()
+    return {**work(), "ms": round((time.perf_counter() - begin) * 1000, 3)}
+
+
+Words = Annotated[list[str] | None, typer.Argument(help="What a resident types.")]
+
+
+@app.command()
+def ask(text: Words = None, jsonl: Jsonl = False) -> None:
+    """Which topic and answers a message means."""
+    from bot.library import entries, load_flows
+    from knowledge import articles
+    from knowledge.search import Index
+
+    folders = Folders()
+    known = entries(load_flows(folders.flows).values(), articles.load(folders.knowledge / "articles"))
+    index = Index.load(folders.knowledge / "topics", known)
+
+    def answer(said: str) -> dict[str, Any]:
+        found = index.ask(said)
+        hits = [{"kind": hit.kind, "id": hit.id, "title": hit.title} for hit in found.hits]
+        return {
+            "topic": found.topic,
+            "p": round(found.p, 4),
+            "band": found.band,
+            "topics": list(found.topics),
+            "hits": hits,
+        }
+
+    _batch(tuple(text or ()), jsonl, lambda said: _timed(lambda: answer(said)))
+
+
+@app.command()
+def place(text: Words = None, jsonl: Jsonl = False) -> None:
+    """Which of today's communes a text can mean."""
+    from knowledge.places import Gazetteer
+
+    gazetteer = Gazetteer.load(Folders().knowledge / "places")
+
+    def answer(said: str) -> dict[str, Any]:
+        found = gazetteer.find(said)
+        return {"communes": list(found.communes), "certain": found.certain}
+
+    _batch(tuple(text or ()), jsonl, lambda said: _timed(lambda: answer(said)))
+
+
+@app.command()
+def scam(text: Words = None, jsonl: Jsonl = False) -> None:
+    """Whether a message, link or shop shows signs of a scam."""
+    from knowledge.scams import ScamCheck
+
+    scams = ScamCheck.load(Folders().knowledge / "scams")
+
+    def answer(said: str) -> dict[str, Any]:
+        found = scams.assess(said)
+        return {"verdict": found.verdict, "reasons": list(found.reasons)}
+
+    _batch(tuple(text or ()), jsonl, answer)
+
+
+@app.command()
+def redact(text: Words = None, jsonl: Jsonl = False) -> None:
+    """The text with its secrets masked, and which kinds there were."""
+    from knowledge.secrets import redact as mask
+
+    def answer(said: str) -> dict[str, Any]:
+        found = mask(said)
+        return {"text": found.text, "found": list(found.found)}
+
+    _batch(tuple(text or ()), jsonl, answer)

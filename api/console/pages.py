@@ -1,0 +1,61 @@
+"""The console's pages as HTML answers: templates, headers, the two files they load. Decides nothing."""
+
+import hashlib
+from pathlib import Path
+
+from fastapi import HTTPException
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.console import words
+
+_HERE = Path(__file__).parent
+_STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+#: "same-origin", not "no-referrer": under that one a browser hides the Origin of our own forms
+SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+_PAGE = {
+    **SAFE,
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+#: what a page says after an act, by the code in its address: no words come in from outside
+NOTICES = {
+    "taken": "Mình đã nhận việc này. Bác đã được báo.",
+    "lost": "Chưa nhận được: đã có người khác nhận, hoặc mình đang giữ đủ số việc.",
+    "declined": "Đã báo không nhận được. Việc được mời người khác.",
+    "closed": "Đã khép lại. Cảm ơn mình đã giúp bác.",
+    "masked": "Trong lời vừa gửi có mã hay mật khẩu, máy đã che đi trước khi gửi.",
+}
+
+
+class Pages:
+    def __init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._templates.globals.update(
+            moment=words.moment, waited=words.waited, day=words.day, fates=words.FATES, fingerprint=_fingerprint()
+        )
+
+    def answer(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        return HTMLResponse(self._templates.get_template(template).render(values), status, headers=_PAGE)
+
+
+def plain(message: str, status: int) -> Response:
+    """A few words for the page's own script."""
+    return Response(message, status, headers=_PAGE, media_type="text/plain; charset=utf-8")
+
+
+def static(name: str) -> Response:
+    """A file of ours; its address carries its fingerprint, so a browser need never ask again."""
+    if name not in _STATIC:
+        raise HTTPException(404)
+    headers = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
+    return FileResponse(_HERE / "static" / name, media_type=_STATIC[name], headers=headers)
+
+
+def _fingerprint() -> str:
+    return hashlib.sha256(b"".join((_HERE / "static" / name).read_bytes() for name in _STATIC)).hexdigest()[:12]

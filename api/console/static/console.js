@@ -1,0 +1,129 @@
+// Refreshes what is open and sends without a reload. Without it every page still works.
+"use strict";
+
+const fresh = document.getElementById("fresh");
+const stale = document.getElementById("stale");
+const title = document.title;
+
+function show(box, message) {
+  if (!box) return;
+  if (message !== null) box.textContent = message;
+  box.hidden = message === "";
+}
+
+function nearEnd() {
+  return window.innerHeight + window.scrollY > document.body.scrollHeight - 250;
+}
+
+function toEnd() {
+  window.scrollTo({ top: document.body.scrollHeight });
+}
+
+// Puts a fragment in place; what had the focus keeps it.
+function put(html) {
+  const focused = document.activeElement && fresh.contains(document.activeElement) ? document.activeElement.id : "";
+  const wasOpen = opened();
+  const atEnd = nearEnd();
+  fresh.innerHTML = html;
+  if (focused) document.getElementById(focused)?.focus();
+  if (atEnd && fresh.querySelector(".talk")) toEnd();
+  count();
+  if (wasOpen === "1" && opened() === "0") ended();
+}
+
+function opened() {
+  return fresh.firstElementChild?.dataset.open;
+}
+
+function count() {
+  const urgent = Number(fresh.firstElementChild?.dataset.urgent || 0);
+  document.title = urgent ? `(${urgent}) ${title}` : title;
+}
+
+// The case was closed elsewhere. Words in the box are not taken away.
+function ended() {
+  const box = document.getElementById("text");
+  if (!box || !box.value.trim()) location.reload();
+  else show(document.getElementById("trouble"), "Việc này vừa khép lại. Lời trong ô chưa gửi.");
+}
+
+let asked = 0;
+async function refresh() {
+  const number = ++asked;
+  let answer;
+  try {
+    answer = await fetch(fresh.dataset.fragment, { cache: "no-store" });
+  } catch {
+    if (stale) stale.hidden = false;
+    return;
+  }
+  if (number !== asked) return; // a newer one is under way
+  if (answer.redirected || answer.status === 404) ended();
+  else if (answer.ok) {
+    put(await answer.text());
+    if (stale) stale.hidden = true;
+  }
+}
+
+if (fresh?.dataset.stream) {
+  const stream = new EventSource(fresh.dataset.stream);
+  let timer = 0;
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, 200);
+  };
+  stream.addEventListener("changed", soon);
+  let lost = false;
+  stream.addEventListener("error", () => {
+    lost = true;
+    setTimeout(() => {
+      if (lost && stale) stale.hidden = false;
+    }, 5000);
+  });
+  stream.addEventListener("open", () => {
+    if (lost) soon(); // what happened meanwhile
+    lost = false;
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) soon();
+  });
+  setInterval(soon, 60000); // "12 phút" moves on
+  count();
+}
+if (fresh && "toEnd" in fresh.dataset) toEnd();
+
+const say = document.getElementById("say");
+say?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = say.querySelector("button");
+  const trouble = document.getElementById("trouble");
+  if (button.disabled) return;
+  const sent = say.elements.text.value;
+  button.disabled = true;
+  show(trouble, "");
+  try {
+    const answer = await fetch(say.action, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(say)),
+      headers: { "X-Gocua-Script": "1" },
+    });
+    if (answer.redirected) show(trouble, "Đã hết hạn đăng nhập. Chép lời trong ô lại, rồi xin đường dẫn mới.");
+    else if (answer.ok) {
+      put(await answer.text());
+      const { nextId, notice } = fresh.firstElementChild.dataset;
+      say.elements.id.value = nextId;
+      if (say.elements.text.value === sent) say.elements.text.value = "";
+      show(trouble, notice);
+      toEnd();
+    } else show(trouble, answer.status < 500 ? await answer.text() : "Máy đang bận. Lời vẫn còn trong ô, bấm Gửi lại.");
+  } catch {
+    show(trouble, "Mạng yếu, chưa gửi được. Lời vẫn còn trong ô, bấm Gửi lại."); // same id: sent at most once
+  }
+  button.disabled = false;
+});
+
+const photo = document.getElementById("photo");
+if (photo) {
+  photo.classList.add("scripted");
+  photo.elements.photo.addEventListener("change", () => photo.requestSubmit());
+}

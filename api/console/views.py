@@ -1,0 +1,281 @@
+"""What the console's pages show, read from the tables; who may see a case is decided here and only here.
+
+Writes one thing: that a person read.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from api import desk as cases
+from api import threads
+from api.auth import Member
+from api.console import words
+from api.tables import Case, Inbox, Log, Media, Offer
+from api.tables import Member as MemberTable
+from bot.library import Library
+
+#: "talk": the whole; "summary": what a member must know to take it; "none": as if it did not exist
+Reach = Literal["talk", "summary", "none"]
+
+MOST_CARDS = 50
+#: what the resident agreed to have read is what they "just" talked about; and the last words may trail the closing
+_BEFORE = timedelta(days=1)
+_AFTER = timedelta(minutes=1)
+
+_case = Case.__table__  # type: ignore[attr-defined]
+_offer = Offer.__table__  # type: ignore[attr-defined]
+_member = MemberTable.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_log = Log.__table__  # type: ignore[attr-defined]
+_media = Media.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One case in a list. `since`: how long it waits: for a member, or in my own cases for my answer."""
+
+    id: int
+    topic: str
+    place: str
+    since: datetime
+    unanswered: bool = False
+    near: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All lists of /team. No case is in two of them."""
+
+    offers: tuple[Card, ...]
+    mine: tuple[Card, ...]
+    commune: tuple[Card, ...]
+    province: tuple[Card, ...]
+
+    @property
+    def urgent(self) -> int:
+        """How many wait for this very member."""
+        return len(self.offers) + sum(card.unanswered for card in self.mine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The five lines. `answered` are (question, answer)."""
+
+    who: str
+    where: str
+    doing: str
+    answered: tuple[tuple[str, str], ...]
+    tried: tuple[str, ...]
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A case as one member may see it. `is_mine`: they hold it and can write. `lines` is empty below "talk"."""
+
+    id: int
+    conversation: str
+    reach: Reach
+    topic: str
+    summary: Summary
+    since: datetime
+    is_mine: bool
+    is_offered: bool
+    is_closed: bool
+    outcome: str
+    visit_on: str
+    holder: str
+    lines: tuple[threads.Line, ...]
+
+
+# --- the desk --------------------------------------------------------------------------------------------------
+
+
+def desk(connection: sa.Connection, library: Library, member: Member) -> Desk:
+    open_offers = sa.select(_offer.c.case_id).where(_offer.c.member_id == member.id, _offer.c.answered_at.is_(None))
+    offered = _case.c.id.in_(open_offers)
+    offers = connection.execute(_waiting(offered)).mappings().all()
+    commune = connection.execute(_waiting(~offered, _case.c.commune == member.commune)).mappings().all()
+    elsewhere = (~offered, _case.c.province == member.province, _case.c.commune != member.commune)
+    province = connection.execute(_waiting(*elsewhere)).mappings().all()
+    held = connection.execute(
+        sa.select(_case).where(_case.c.holder_id == member.id, _case.c.closed_at.is_(None)).order_by(_case.c.id)
+    )
+    mine = [_held_card(connection, library, row) for row in held.mappings().all()]
+    return Desk(
+        offers=tuple(_card(library, row, "mời riêng mình") for row in offers),
+        # who waits for an answer first, the longest waiting on top; the others by their newest words
+        mine=tuple(sorted(mine, key=_by_need)),
+        commune=tuple(_card(library, row, "cùng xã, phường") for row in commune if member.commune),
+        province=tuple(_card(library, row, "trong tỉnh") for row in province if member.province),
+    )
+
+
+def _waiting(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    waits = (_case.c.closed_at.is_(None), _case.c.taken_at.is_(None))
+    return sa.select(_case).where(*waits, *conditions).order_by(_case.c.opened_at, _case.c.id).limit(MOST_CARDS)
+
+
+def _by_need(card: Card) -> tuple[bool, float]:
+    seconds = card.since.timestamp()
+    return (not card.unanswered, seconds if card.unanswered else -seconds)
+
+
+def _card(library: Library, row: Any, near: str) -> Card:
+    return Card(
+        id=row["id"],
+        topic=words.topic(library, row["topic"], row["flow"]),
+        place=_place(library, row),
+        since=row["opened_at"],
+        near=near,
+    )
+
+
+def _held_card(connection: sa.Connection, library: Library, row: Any) -> Card:
+    """`since` is the oldest of the resident's lines that nobody of the team has answered, else their newest line."""
+    lines = _lines(connection, row)
+    spoken = [line for line in lines if line.who != "bot"]
+    open_since: datetime | None = row["taken_at"]
+    newest = row["opened_at"]
+    for line in spoken:
+        if line.who == "member":
+            open_since = None
+        else:
+            newest = line.at
+            open_since = open_since or line.at
+    return replace(_card(library, row, ""), since=open_since or newest, unanswered=open_since is not None)
+
+
+# --- one case --------------------------------------------------------------------------------------------------
+
+
+def reach(connection: sa.Connection, row: sa.RowMapping | None, member: Member) -> Reach:
+    """The talk is for its holder, and for the lead of the resident's commune once somebody holds it.
+
+    While it waits, those who could take it see the summary: to whom it is offered, and the commune's and province's
+    members.
+    """
+    if row is None:
+        return "none"
+    if row["holder_id"] == member.id:
+        return "talk"
+    if row["closed_at"] is not None:
+        return "none"
+    same_commune = bool(member.commune) and row["commune"] == member.commune
+    if row["taken_at"] is not None:
+        return "talk" if member.is_lead and same_commune else "none"
+    same_province = bool(member.province) and row["province"] == member.province
+    if same_commune or same_province or is_offered(connection, row["id"], member.id):
+        return "summary"
+    return "none"
+
+
+def is_offered(connection: sa.Connection, case_id: int, member_id: int) -> bool:
+    mine = (_offer.c.case_id == case_id, _offer.c.member_id == member_id, _offer.c.answered_at.is_(None))
+    return connection.execute(sa.select(_offer.c.id).where(*mine)).first() is not None
+
+
+def opened(connection: sa.Connection, library: Library, case_id: int, member: Member) -> Opened | None:
+    """The case as far as this member may see it; None when they may not."""
+    row = cases.find(connection, case_id)
+    how = reach(connection, row, member)
+    if row is None or how == "none":
+        return None
+    holder = connection.execute(
+        sa.select(_member.c.called, _member.c.name).where(_member.c.id == row["holder_id"])
+    ).first()
+    is_closed = row["closed_at"] is not None
+    return Opened(
+        id=row["id"],
+        conversation=row["conversation"],
+        reach=how,
+        topic=words.topic(library, row["topic"], row["flow"]),
+        summary=_summary(connection, library, row),
+        since=row["opened_at"],
+        is_mine=row["holder_id"] == member.id and not is_closed,
+        is_offered=how == "summary" and is_offered(connection, row["id"], member.id),
+        is_closed=is_closed,
+        outcome=words.OUTCOMES.get(row["outcome"], row["outcome"]),
+        visit_on=row["visit_on"],
+        holder=(holder.called or holder.name) if holder else "",
+        lines=_lines(connection, row) if how == "talk" else (),
+    )
+
+
+def _summary(connection: sa.Connection, library: Library, row: Any) -> Summary:
+    channel = row["conversation"].partition(":")[0]
+    return Summary(
+        who=f"{cases.resident_name(connection, row)}, nhắn qua {words.CHANNELS.get(channel, channel)}",
+        where=_place(library, row),
+        doing=words.step(library, row["topic"], row["flow"], row["step"]),
+        answered=tuple((words.question(library, row["flow"], key), str(said)) for key, said in row["answers"].items()),
+        tried=tuple(row["tried"].get("signs", ())),
+        problem=row["problem"],
+    )
+
+
+def _place(library: Library, row: Any) -> str:
+    name = cases.place_name(library, row)
+    return name[:1].upper() + name[1:]
+
+
+def _lines(connection: sa.Connection, row: Any) -> tuple[threads.Line, ...]:
+    """What belongs to this case: from shortly before it was opened until it was closed, with what is on its way."""
+    until = row["closed_at"] + _AFTER if row["closed_at"] else None
+    lines = [
+        line
+        for line in threads.thread(connection, row["conversation"])
+        if line.at >= row["opened_at"] - _BEFORE and (until is None or line.at <= until)
+    ]
+    return (*lines, *_on_the_way(connection, row["conversation"]))
+
+
+def _on_the_way(connection: sa.Connection, conversation: str) -> tuple[threads.Line, ...]:
+    """A member's words that no turn has taken up yet: shown at once, so that nobody sends them twice."""
+    rows = connection.execute(
+        sa.select(_inbox.c.id, _inbox.c.body, _inbox.c.received_at)
+        .where(_inbox.c.conversation == conversation, _inbox.c.done_at.is_(None))
+        .order_by(_inbox.c.id)
+    )
+    return tuple(
+        threads.Line(
+            id=f"{row.id}.1", out_id=0, who="member", text=row.body.get("text", ""), at=row.received_at, fate="waiting",
+            attachments=tuple(
+                threads.Shown(kind=one["kind"], ref=one["ref"], name=one.get("name", ""))
+                for one in row.body.get("attachments", ())
+            ),
+        )
+        for row in rows
+        if row.body.get("kind") == "MemberSaid"
+    )  # fmt: skip
+
+
+# --- reading is written down, pictures are served ------------------------------------------------------------------
+
+
+def was_read_since(connection: sa.Connection, case_id: int, member_id: int, since: datetime) -> bool:
+    mine = (_log.c.case_id == case_id, _log.c.kind == "read", _log.c.member_id == member_id, _log.c.at > since)
+    return connection.execute(sa.select(_log.c.id).where(*mine).limit(1)).first() is not None
+
+
+def note_reading(connection: sa.Connection, case_id: int, member_id: int, how: Reach, now: datetime) -> None:
+    """That a person read, never what."""
+    cases.write_log(connection, now, "read", case_id=case_id, member_id=member_id, detail=how)
+
+
+def may_see_media(connection: sa.Connection, media_id: str, member: Member) -> sa.RowMapping | None:
+    """The picture's row, when it lies on disk and belongs to the talk of a case that this member may read."""
+    found = connection.execute(sa.select(_media).where(_media.c.id == media_id)).mappings().first()
+    if found is None:
+        return None
+    rows = connection.execute(sa.select(_case).where(_case.c.conversation == found["conversation"])).mappings().all()
+    for row in rows:
+        ends = row["closed_at"] + _AFTER if row["closed_at"] else found["stored_at"]
+        inside = row["opened_at"] - _BEFORE <= found["stored_at"] <= ends
+        if inside and reach(connection, row, member) == "talk":
+            return found if Path(found["path"]).is_file() else None
+    return None

@@ -1,0 +1,97 @@
+"""How the console says things: topics, steps, outcomes, and times of day in Vietnam. Knows no tables."""
+
+from datetime import datetime
+
+from bot.flow import Ask, Check, Choose, Do, Step
+from bot.library import Library
+from bot.said import VIETNAM
+
+OUTCOMES = {
+    "solved": "Xong rồi",
+    "visit": "Hẹn đến nhà",
+    "passed_on": "Chuyển nơi khác",
+    "no_answer": "Không liên lạc được",
+    "resident_left": "Bác đã quay lại với bot",
+}
+CHANNELS = {"telegram": "Telegram", "zalo": "Zalo", "web": "trang web", "messenger": "Messenger"}
+FATES = {
+    "stored": "",
+    "waiting": "đang gửi",
+    "sent": "đã gửi",
+    "failed": "không gửi được",
+    "unknown": "chưa rõ đã tới chưa",
+}
+_TOPICS = {
+    "2g-4g": "Sóng 2G, máy 4G",
+    "app-tinh": "Ứng dụng của tỉnh, 1022",
+    "chu-ky-so": "Chữ ký số",
+    "du-lieu-ca-nhan": "Dữ liệu cá nhân",
+    "dvc": "Dịch vụ công trên mạng",
+    "gplx": "Bằng lái xe",
+    "ho-chieu": "Hộ chiếu",
+    "lua-dao": "Nghi lừa đảo",
+    "suc-khoe": "Sổ sức khoẻ, bảo hiểm y tế",
+    "thanh-toan": "Thanh toán trên mạng",
+    "tmdt": "Mua bán trên mạng",
+    "vi-dien-tu": "Ví điện tử",
+    "vneid": "VNeID",
+}
+_LONGEST_QUOTE = 90
+
+
+def topic(library: Library, slug: str, flow: str) -> str:
+    """The flow's title when they stood in one, else the topic's name."""
+    if flow in library.flows:
+        return library.flows[flow].title
+    return _TOPICS.get(slug, "Việc khác")
+
+
+def step(library: Library, slug: str, flow_id: str, step_id: str) -> str:
+    """ "Tạo tài khoản VNeID, bước 3 trong 12: “Mở CH Play…”"; the flow may have been edited meanwhile."""
+    flow = library.flows.get(flow_id)
+    if flow is None:
+        return topic(library, slug, flow_id)
+    if step_id not in flow.steps:
+        return flow.title
+    number = list(flow.steps).index(step_id) + 1
+    said = _first_line(flow.steps[step_id])
+    return f"{flow.title}, bước {number} trong {len(flow.steps)}" + (f": “{said}”" if said else "")
+
+
+def question(library: Library, flow_id: str, key: str) -> str:
+    """What the resident was asked, for an answer kept under `key`; the key itself when no step asks for it."""
+    flow = library.flows.get(flow_id)
+    for one in flow.steps.values() if flow else ():
+        if isinstance(one, Ask) and one.key == key:
+            return _first_line(one)
+    return key.replace("_", " ")
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """ "14:05", "hôm qua 14:05" or "19/11 14:05", in Vietnam."""
+    there, today = at.astimezone(VIETNAM), now.astimezone(VIETNAM).date()
+    days = (today - there.date()).days
+    if days == 0:
+        return f"{there:%H:%M}"
+    return f"hôm qua {there:%H:%M}" if days == 1 else f"{there:%d/%m %H:%M}"
+
+
+def waited(since: datetime, now: datetime) -> str:
+    """ "mới đây", "12 phút", "3 giờ", "2 ngày"."""
+    minutes = int((now - since).total_seconds() // 60)
+    if minutes < 1:
+        return "mới đây"
+    if minutes < 60:
+        return f"{minutes} phút"
+    return f"{minutes // 60} giờ" if minutes < 48 * 60 else f"{minutes // (24 * 60)} ngày"
+
+
+def day(iso: str) -> str:
+    """ "2026-11-24" as "24/11/2026"."""
+    return "/".join(reversed(iso.split("-")))
+
+
+def _first_line(one: Step) -> str:
+    text = one.text if isinstance(one, Ask | Choose | Do | Check) else ""
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,39 @@
+"""What every room of the service shares, built once by main.create_app and passed on. Holds no logic."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from api.media import MediaStore
+from api.news import News
+from api.settings import Settings
+from api.shelf import Shelf
+from api.store import Store
+from bot.channel import Channel
+
+if TYPE_CHECKING:
+    from api.telegram import Line
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    settings: Settings
+    store: Store
+    #: the newest good library
+    shelf: Shelf
+    news: News
+    media: MediaStore
+    #: the channels that are on, by name; the web chat needs none
+    channels: Mapping[str, Channel]
+    #: the clock: aware, UTC
+    now: Callable[[], datetime]
+    #: signs cookies
+    key: str
+    #: what the operator should know, newest last: broken content, a channel that refuses our token
+    worries: dict[str, str] = field(default_factory=dict)
+    #: the running loops by name, for the health check
+    loops: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    #: the wire to Telegram for what is no message, when that channel is on
+    line: "Line | None" = None

@@ -1,0 +1,78 @@
+"""Where all that changes a conversation is written down before it is acted on: one order, one rule for repeats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api.tables import Inbox
+from bot import record
+from bot.model import Event, Inbound, Reached
+
+_COLUMNS = ("channel", "chat", "provider_id", "conversation", "body", "received_at", "next_at", "attempts", "error")
+_TABLE = Inbox.__table__  # type: ignore[attr-defined]
+_INSERT = {
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["channel", "chat", "provider_id"]),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=["channel", "chat", "provider_id"]),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One row to be. `provider_id` makes a repeat the same row: the provider's own id, or one of ours as sure."""
+
+    channel: str
+    chat: str
+    provider_id: str
+    conversation: str
+    body: dict[str, Any]
+
+
+def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
+    """Store events; those already stored are silently left alone. Returns how many are new."""
+    if not arrivals:
+        return 0
+    rows = [
+        {
+            "channel": one.channel, "chat": one.chat, "provider_id": one.provider_id, "conversation": one.conversation,
+            "body": one.body, "received_at": now, "next_at": now, "attempts": 0, "error": "",
+        }
+        for one in arrivals
+    ]  # fmt: skip
+    return connection.execute(_INSERT[connection.dialect.name], rows).rowcount
+
+
+def done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
+    """An event that needs no turn, written down as the cause of a message of ours; its id."""
+    row = {
+        "channel": arrival.channel, "chat": arrival.chat, "provider_id": arrival.provider_id,
+        "conversation": arrival.conversation, "body": arrival.body, "received_at": now, "next_at": now, "attempts": 0,
+        "error": "", "done_at": now,
+    }  # fmt: skip
+    row_id: int = connection.execute(_TABLE.insert().returning(_TABLE.c.id), row).scalar_one()
+    return row_id
+
+
+def from_channel(happened: Inbound | Reached, provider_id: str) -> Arrival:
+    """A message as a channel parsed it. In the team's group each answered message is a talk of its own."""
+    key = f"{happened.channel}:{happened.chat}"
+    if isinstance(happened, Inbound) and happened.group:
+        key = f"desk:{key}/{happened.reply_to or happened.message_id}"
+    return Arrival(
+        channel=happened.channel,
+        chat=happened.chat,
+        provider_id=provider_id,
+        conversation=key,
+        body=record.to_json(happened),
+    )
+
+
+def from_inside(conversation: str, event: Event, provider_id: str) -> Arrival:
+    """An event that a member, a timer or the ladder caused."""
+    channel, _, chat = conversation.partition(":")
+    return Arrival(
+        channel=channel, chat=chat, provider_id=provider_id, conversation=conversation, body=record.to_json(event)
+    )

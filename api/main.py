@@ -1,0 +1,145 @@
+"""Builds the house and opens its doors. Read this first.
+
+webhooks.receive -> turns.take -> sender, and timers beside them: one loop each, started and ended here.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from watchfiles import awatch
+
+from api import demo, health, schema, timers, versions, webhooks
+from api.chat import routes as chat
+from api.console import routes as console
+from api.house import House
+from api.media import MediaStore
+from api.news import News
+from api.sender import Sender
+from api.settings import Settings
+from api.shelf import Shelf
+from api.store import Store
+from api.tables import Team
+from api.telegram import NAME as TELEGRAM
+from api.telegram import Line
+from api.turns import Turns
+from bot.channel import Channel
+from bot.channels.telegram import Telegram
+from bot.library import Folders
+
+log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Folders | None = None) -> House:
+    """The house with its database brought up to date, but nothing running yet.
+
+    Raises SettingsError, FlowError, SchemaError or StoreLocked: without good content and a database there is no start.
+    """
+    if settings.database_file:
+        settings.database_file.absolute().parent.mkdir(parents=True, exist_ok=True)
+    store = Store(settings)
+    store.start()
+    try:
+        schema.migrate(store.engine)
+        shelf = Shelf(folders or Folders(), settings.home_provinces, lambda: store.read_now(versions.still_used))
+        house = House(
+            settings=settings,
+            store=store,
+            shelf=shelf,
+            news=News(),
+            media=MediaStore(settings.media),
+            channels=_channels(settings),
+            now=now,
+            key=settings.signing_key(),
+        )
+        with store.engine.begin() as connection:
+            if settings.demo:
+                demo.fill(connection, shelf.library.gazetteer, now())
+            versions.keep(connection, shelf.library.flows.values(), now())
+            shelf.know_hamlets(_hamlets(connection))
+        shelf.renew()
+    except BaseException:
+        store.stop()
+        raise
+    return house
+
+
+def create_app(house: House) -> FastAPI:
+    """The web application. Its loops start with it and end with it."""
+
+    @contextlib.asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        async with running(house):
+            yield
+
+    app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.house = house
+    app.include_router(webhooks.router(house))
+    app.include_router(health.router(house))
+    app.include_router(console.router(house))
+    app.include_router(chat.router(house))
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    return app
+
+
+@contextlib.asynccontextmanager
+async def running(house: House) -> AsyncIterator[None]:
+    """The loops, from first to last. At the end what is on the wire is waited for, what is queued is written."""
+    async with Sender(house, _bases(house.settings)) as sender:
+        house.loops = {
+            "turns": asyncio.create_task(Turns(house).run()),
+            "sender": asyncio.create_task(sender.run()),
+            "timers": asyncio.create_task(timers.run(house)),
+            "content": asyncio.create_task(_renew(house)),
+        }
+        telegram = house.channels.get(TELEGRAM)
+        if isinstance(telegram, Telegram):
+            house.line = Line(house, sender, telegram)
+            house.loops[TELEGRAM] = asyncio.create_task(house.line.run())
+        try:
+            yield
+        finally:
+            for task in house.loops.values():
+                task.cancel()
+            await asyncio.gather(*house.loops.values(), return_exceptions=True)
+    await asyncio.to_thread(house.store.stop)
+
+
+async def _renew(house: House) -> None:
+    """Content reloads when its files change; on a mistake the last good library stays."""
+    async for _changes in awatch(*house.shelf.watched, step=500):
+        if await asyncio.to_thread(house.shelf.renew):
+            flows = house.shelf.library.flows.values()
+            await house.store.write(lambda c, flows=flows: versions.keep(c, flows, house.now()))  # type: ignore[misc]
+
+
+def _channels(settings: Settings) -> Mapping[str, Channel]:
+    """The channels whose settings are there. The web chat is always on and needs no translation."""
+    channels: dict[str, Channel] = {}
+    if token := settings.telegram_token.get_secret_value():
+        channels[TELEGRAM] = Telegram(token, settings.telegram_secret.get_secret_value(), settings.telegram_team_chat)
+    return channels
+
+
+def _bases(settings: Settings) -> Mapping[str, str]:
+    return {TELEGRAM: settings.telegram_api.rstrip("/")}
+
+
+def _hamlets(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
+    """The hamlets that have a team, by commune, in the order of the directory."""
+    team = Team.__table__  # type: ignore[attr-defined]
+    rows = connection.execute(sa.select(team.c.commune, team.c.hamlet).where(team.c.hamlet != "").order_by(team.c.id))
+    found: dict[str, tuple[str, ...]] = {}
+    for commune, hamlet in rows:
+        found[commune] = (*found.get(commune, ()), hamlet)
+    return found

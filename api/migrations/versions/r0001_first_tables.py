@@ -1,0 +1,247 @@
+"""The first tables: the way of a message (inbox, conversation, outbox, timer, log) and the desk."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+# 64 bits on PostgreSQL; plain INTEGER on SQLite, where only that one counts up by itself
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "conversation",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("chat", sa.String(), nullable=False),
+        sa.Column("state", sa.JSON(), nullable=False),
+        sa.Column("state_version", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("reachable", sa.Boolean(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_conversation")),
+    )
+    op.create_table(
+        "flow_version",
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("stored_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("flow", "version", name=op.f("pk_flow_version")),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("chat", sa.String(), nullable=False),
+        sa.Column("provider_id", sa.String(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
+        sa.UniqueConstraint("channel", "chat", "provider_id", name=op.f("uq_inbox_channel_chat_provider_id")),
+    )
+    op.create_index(
+        "ix_inbox_open",
+        "inbox",
+        ["conversation", "id"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
+        "log",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("case_id", _ID, nullable=True),
+        sa.Column("member_id", sa.Integer(), nullable=True),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_log")),
+    )
+    op.create_index("ix_log_case_id", "log", ["case_id"], unique=False)
+    op.create_index("ix_log_kind_at", "log", ["kind", "at"], unique=False)
+    op.create_table(
+        "media",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("content_type", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("stored_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_media")),
+    )
+    op.create_index(op.f("ix_conversation"), "media", ["conversation"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("chat", sa.String(), nullable=False),
+        sa.Column("lane", sa.String(), nullable=False),
+        sa.Column("inbox_id", _ID, nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=True),
+        sa.Column("case_id", _ID, nullable=True),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("marked_at", sa.BigInteger(), nullable=True),
+        sa.Column("remote_id", sa.String(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sa.UniqueConstraint("inbox_id", "place", name=op.f("uq_outbox_inbox_id_place")),
+    )
+    op.create_index("ix_outbox_chat", "outbox", ["channel", "chat", "id"], unique=False)
+    op.create_index(
+        "ix_outbox_open",
+        "outbox",
+        ["lane", "id"],
+        unique=False,
+        sqlite_where=sa.text("status < 2"),
+        postgresql_where=sa.text("status < 2"),
+    )
+    op.create_index("ix_outbox_remote", "outbox", ["channel", "chat", "remote_id"], unique=False)
+    op.create_table(
+        "team",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("rung", sa.String(), nullable=False),
+        sa.Column("province", sa.String(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("hamlet", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_team")),
+        sa.UniqueConstraint("name", name=op.f("uq_team_name")),
+    )
+    op.create_index(op.f("ix_commune"), "team", ["commune"], unique=False)
+    op.create_table(
+        "timer",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_timer")),
+    )
+    op.create_index(op.f("ix_due_at"), "timer", ["due_at"], unique=False)
+    op.create_table(
+        "member",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("called", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("team_id", sa.Integer(), nullable=False),
+        sa.Column("rung", sa.String(), nullable=False),
+        sa.Column("hamlet", sa.String(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("province", sa.String(), nullable=False),
+        sa.Column("lat", sa.Float(), nullable=False),
+        sa.Column("lon", sa.Float(), nullable=False),
+        sa.Column("telegram_chat", sa.String(), nullable=False),
+        sa.Column("on_duty", sa.Boolean(), nullable=False),
+        sa.Column("open_cases", sa.Integer(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("idle_since", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("fk_member_team_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_member")),
+    )
+    op.create_index(
+        "ix_member_commune",
+        "member",
+        ["commune"],
+        unique=False,
+        sqlite_where=sa.text("on_duty"),
+        postgresql_where=sa.text("on_duty"),
+    )
+    op.create_index(
+        "ix_member_pos",
+        "member",
+        ["lat", "lon"],
+        unique=False,
+        sqlite_where=sa.text("on_duty"),
+        postgresql_where=sa.text("on_duty"),
+    )
+    op.create_index(op.f("ix_team_id"), "member", ["team_id"], unique=False)
+    op.create_index(op.f("ix_telegram_chat"), "member", ["telegram_chat"], unique=False)
+    op.create_table(
+        "case",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("tried", sa.JSON(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("hamlet", sa.String(), nullable=False),
+        sa.Column("province", sa.String(), nullable=False),
+        sa.Column("ladder", sa.JSON(), nullable=False),
+        sa.Column("holder_id", sa.Integer(), nullable=True),
+        sa.Column("taken_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("promised_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("visit_on", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["holder_id"], ["member.id"], name=op.f("fk_case_holder_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
+    )
+    op.create_index(
+        "ix_case_one_open",
+        "case",
+        ["conversation"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_case_waiting",
+        "case",
+        ["commune"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(op.f("ix_holder_id"), "case", ["holder_id"], unique=False)
+    op.create_table(
+        "offer",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("case_id", _ID, nullable=False),
+        sa.Column("member_id", sa.Integer(), nullable=False),
+        sa.Column("rung", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("offered_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("answer", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_offer_member_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offer")),
+    )
+    op.create_index(op.f("ix_case_id"), "offer", ["case_id"], unique=False)
+    op.create_index(op.f("ix_member_id"), "offer", ["member_id"], unique=False)
+    op.create_table(
+        "sign_in",
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("member_id", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_sign_in_member_id")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in")),
+    )

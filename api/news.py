@@ -1,0 +1,46 @@
+"""Wakes those who wait for something to change: loops, open pages. Holds no words, only that there are some."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+
+
+class News:
+    """A topic is a conversation's key, or the name of a loop. Telling costs nothing when nobody waits."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def tell(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            for event in self._waiting.get(topic, ()):
+                event.set()
+
+    def listen(self, topic: str) -> "Listener":
+        return Listener(self._waiting, topic)
+
+
+class Listener:
+    """Used as `with news.listen(topic) as heard: ... await heard.wait(15)`; news between two waits is not missed."""
+
+    def __init__(self, waiting: defaultdict[str, set[asyncio.Event]], topic: str) -> None:
+        self._waiting, self._topic, self._event = waiting, topic, asyncio.Event()
+
+    def __enter__(self) -> "Listener":
+        self._waiting[self._topic].add(self._event)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        events = self._waiting[self._topic]
+        events.discard(self._event)
+        if not events:
+            del self._waiting[self._topic]
+
+    async def wait(self, timeout_s: float) -> bool:
+        """True when there was news, False when the time ran out."""
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True

@@ -1,0 +1,91 @@
+"""Putting words on their way: a message is a row that an event of the inbox caused, at its place among the effects."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from api.tables import Outbox
+from bot import record
+from bot.model import Attachment, Choice, Reply
+
+_outbox = Outbox.__table__  # type: ignore[attr-defined]
+
+
+class Status(IntEnum):
+    """How far a message got. Below SENT it is open: what follows it in its lane waits."""
+
+    QUEUED = 0
+    SENDING = 1
+    SENT = 2
+    #: nobody knows whether it arrived, and it cannot be asked or repeated: a member is shown so
+    UNKNOWN = 3
+    #: the provider will never take it
+    DEAD = 4
+    #: its conversation changed hands before it went out
+    VOID = 5
+
+
+@dataclass(slots=True)
+class Pen:
+    """Collects the rows that one event causes. A web chat is read, not sent, so its rows are done at once."""
+
+    inbox_id: int
+    conversation: str
+    now: datetime
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def reply(self, reply: Reply, epoch: int) -> None:
+        """Words to the resident of this conversation."""
+        channel, _, chat = self.conversation.partition(":")
+        bound = None if reply.notice or reply.author == "member" else epoch
+        self._row(channel, chat, self.conversation, record.to_json(reply), epoch=bound)
+
+    def member(
+        self,
+        chat: str,
+        text: str,
+        choices: tuple[tuple[str, str], ...] = (),
+        attachments: tuple[Attachment, ...] = (),
+        *,
+        case_id: int | None = None,
+        lane: str = "",
+        channel: str = "telegram",
+    ) -> None:
+        """Words to a member in their own chat, or to the team's group. `choices` are (native payload, label)."""
+        note = Reply(
+            text=text,
+            choices=tuple(Choice(id=native, label=label) for native, label in choices),
+            attachments=attachments,
+            notice=True,
+        )
+        body = {**record.to_json(note), "native": True}
+        self._row(channel, chat, lane or f"{channel}:{chat}", body, case_id=case_id)
+
+    def _row(
+        self,
+        channel: str,
+        chat: str,
+        lane: str,
+        body: dict[str, Any],
+        *,
+        epoch: int | None = None,
+        case_id: int | None = None,
+    ) -> None:
+        read = channel == "web"
+        self.rows.append(
+            {
+                "channel": channel, "chat": chat, "lane": lane, "inbox_id": self.inbox_id, "place": len(self.rows),
+                "conversation": self.conversation, "epoch": epoch, "case_id": case_id, "body": body,
+                "status": Status.SENT if read else Status.QUEUED, "attempts": 0, "next_at": self.now, "owner": "",
+                "marked_at": None, "remote_id": "", "error": "", "created_at": self.now,
+                "sent_at": self.now if read else None,
+            }
+        )  # fmt: skip
+
+
+def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(_outbox.insert(), rows)

@@ -1,0 +1,369 @@
+"""The end of the way: rows of the outbox to the providers. In order within a lane, many lanes at once.
+
+Every row is marked "sending" and committed before its first byte leaves, and marked again with what came of it. So a
+row found "sending" after a crash is of unknown fate: it is asked about where the provider allows that, repeated where
+that is harmless, else held for a person to see. A slow chat holds up its own lane alone; a 429 pauses what it names.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+import sqlalchemy as sa
+import structlog
+
+from api import desk, media
+from api.house import House
+from api.outbox import Status
+from api.tables import ConversationRow, Inbox, Outbox
+from bot import record
+from bot.channel import Call, Channel, Outgoing, Receipt, SendError
+from bot.model import Reply
+
+log = structlog.get_logger()
+
+#: messages under way at once
+MOST_AT_ONCE = 256
+#: a message is given up after so many tries (about three hours of back-off)
+MOST_TRIES = 14
+#: seconds within which a provider must answer
+ANSWER_S = 30.0
+
+_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_earlier = _outbox.alias("earlier")
+
+_VOID = (
+    _outbox.update()
+    .where(
+        _outbox.c.status == sa.text("0"),
+        _outbox.c.epoch.is_not(None),
+        _outbox.c.epoch < sa.select(_conversation.c.epoch).where(_conversation.c.key == _outbox.c.conversation)
+        .scalar_subquery(),
+    )
+    .values(status=int(Status.VOID))
+)  # fmt: skip
+_DUE = (
+    sa.select(_outbox.c.id)
+    .where(
+        _outbox.c.status == sa.text("0"),
+        _outbox.c.next_at <= sa.bindparam("now"),
+        ~sa.exists().where(
+            _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
+        ),
+    )
+    .order_by(_outbox.c.id)
+    .limit(sa.bindparam("most"))
+)
+_MARK = (
+    _outbox.update()
+    .where(_outbox.c.id.in_(_DUE.scalar_subquery()))
+    .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
+            marked_at=sa.bindparam("now"))
+    .returning(*_outbox.c)
+)  # fmt: skip
+_SETTLE = (
+    _outbox.update()
+    .where(_outbox.c.id == sa.bindparam("row"))
+    .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
+            error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
+)  # fmt: skip
+_NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.status == sa.text("0"))
+
+
+class UnknownFate(Exception):
+    """The connection broke after the request was written: it may have arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one try."""
+
+    row: int
+    status: Status
+    next_at: datetime
+    remote_id: str = ""
+    error: str = ""
+    sent_at: datetime | None = None
+    #: conversation of a resident who cannot be written to
+    blocked: str = ""
+
+
+class Sender:
+    """The loop, and the only place that speaks to providers. One per process."""
+
+    def __init__(self, house: House, bases: Mapping[str, str]) -> None:
+        #: `bases`: each channel's base URL, without a slash at the end
+        self.house, self.bases = house, bases
+        self.owner = secrets.token_hex(8)
+        self.results: list[Result] = []
+        self.under_way = 0
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.pauses: dict[str, datetime] = {}
+        self.http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "Sender":
+        limits = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=60)
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=10)
+        self.http = aiohttp.ClientSession(connector=limits, timeout=timeout)
+        await self._recover()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Lets what is on the wire come to its end, writes it down, closes."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=ANSWER_S)
+        if self.results:
+            results, self.results = self.results, []
+            await self.house.store.write(lambda c: _settle(c, results))
+        if self.http:
+            await self.http.close()
+
+    async def run(self) -> None:
+        """Until cancelled: write down what came back, mark what is due, send it."""
+        with self.house.news.listen("outbox") as heard:
+            while True:
+                try:
+                    wait_s = await self._pump()
+                except Exception:
+                    log.exception("sender_failed")
+                    wait_s = 1.0
+                await heard.wait(wait_s)
+
+    async def _pump(self) -> float:
+        """One round. Returns how long to wait for news before the next one."""
+        results, self.results = self.results, []
+        now = self.house.now()
+        room = MOST_AT_ONCE - self.under_way
+        try:
+            rows, due = await self.house.store.write(lambda c: self._round(c, results, now, room))
+        except Exception:
+            self.results = results + self.results
+            raise
+        self.house.news.tell({row["conversation"] for row in rows})
+        for row in rows:
+            self.under_way += 1
+            task = asyncio.create_task(self._send(row))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        if due is None:
+            return 1.0
+        return min(1.0, max(0.02, (due - self.house.now()).total_seconds()))
+
+    def _round(
+        self, connection: sa.Connection, results: list[Result], now: datetime, room: int
+    ) -> tuple[list[Mapping[str, Any]], datetime | None]:
+        if results:
+            _settle(connection, results)
+        connection.execute(_VOID)
+        rows: list[Mapping[str, Any]] = []
+        if room > 0:
+            mark = {"now": now, "most": room, "owner": self.owner}
+            rows = [dict(row) for row in connection.execute(_MARK, mark).mappings()]
+        due: datetime | None = connection.execute(_NEXT_DUE).scalar()
+        return sorted(rows, key=lambda row: row["id"]), due
+
+    # --- one message ---------------------------------------------------------------------------------------------
+
+    async def _send(self, row: Mapping[str, Any]) -> None:
+        try:
+            result = await self._try(row)
+        except Exception as error:
+            log.exception("send_raised", row=row["id"])
+            result = _later(row, self.house.now(), f"{type(error).__name__}")
+        if result.error:
+            log.warning("send_failed", row=row["id"], channel=row["channel"], status=result.status.name,
+                        error=result.error, attempts=row["attempts"])  # fmt: skip
+        self.results.append(result)
+        self.under_way -= 1
+        self.house.news.tell(["outbox"])
+
+    async def _try(self, row: Mapping[str, Any]) -> Result:
+        now = self.house.now()
+        channel = self.house.channels.get(row["channel"])
+        if channel is None:
+            return Result(row=row["id"], status=Status.DEAD, next_at=now, error=f"channel {row['channel']} is off")
+        if (until := self.pauses.get(row["channel"], now)) > now:
+            return Result(row=row["id"], status=Status.QUEUED, next_at=until)
+        outgoing = _outgoing(row)
+        if row["error"] == _ASK_FIRST and (found := await self._asked(channel, row, outgoing)):
+            return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
+        try:
+            receipt = await self._carry(channel, row["channel"], outgoing)
+        except SendError as error:
+            return self._failed(row, error)
+        except UnknownFate:
+            return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=0.3), error=_ASK_FIRST)
+        return Result(
+            row=row["id"], status=Status.SENT, next_at=now, remote_id=receipt.remote_id, sent_at=self.house.now()
+        )
+
+    async def _carry(self, channel: Channel, name: str, outgoing: Outgoing) -> Receipt:
+        """All calls of a message, in order. The receipt is that of the last one that carries it."""
+        receipt = Receipt(remote_id="")
+        for call in channel.render(outgoing):
+            status, body = await self.post(name, call)
+            got = channel.receipt(call, status, body)
+            receipt = got if call.carries else receipt
+        return receipt
+
+    async def post(self, name: str, call: Call) -> tuple[int, bytes]:
+        """One request. Raises SendError when it surely never left, UnknownFate when it may have arrived."""
+        assert self.http is not None
+        data: Any = call.body
+        headers = {"Content-Type": "application/json"}
+        if call.upload is not None:
+            data, headers = await self._form(call), {}
+        try:
+            async with self.http.post(self.bases[name] + call.path, data=data, headers=headers) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise SendError(f"cannot connect: {type(error).__name__}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnknownFate(type(error).__name__) from error
+
+    async def download(self, name: str, path: str, most_bytes: int) -> bytes:
+        """A file of the provider's. Raises SendError when it is too big or not there."""
+        assert self.http is not None
+        try:
+            async with self.http.get(self.bases[name] + path) as answer:
+                data = await answer.content.read(most_bytes + 1)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnknownFate(type(error).__name__) from error
+        if answer.status != 200 or len(data) > most_bytes:
+            raise SendError(f"no such file, or too big: {answer.status}", permanent=True)
+        return data
+
+    async def _form(self, call: Call) -> aiohttp.FormData:
+        assert call.upload is not None
+        form = aiohttp.FormData(quote_fields=False)
+        for key, value in json.loads(call.body).items():
+            form.add_field(key, value)
+        media_id = call.upload.ref.removeprefix("media:")
+        row = await self.house.store.read(lambda c: media.find(c, media_id))
+        if row is None:
+            raise SendError("the file is no longer kept", permanent=True)
+        data = await asyncio.to_thread(self.house.media.bytes_of, row["path"])
+        form.add_field(
+            call.upload.field, data, filename=call.upload.name or f"{row['kind']}", content_type=row["content_type"]
+        )
+        return form
+
+    async def _asked(self, channel: Channel, row: Mapping[str, Any], outgoing: Outgoing) -> str:
+        """The id of a message of unknown fate that did arrive; "" when it did not, or cannot be asked about."""
+        name = row["channel"]
+        seen = await self.house.store.read(lambda c: _seen_ids(c, name, outgoing.chat, row["marked_at"]))
+        for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
+            try:
+                status, body = await self.post(name, call)
+            except UnknownFate as error:
+                raise SendError(f"asking about it failed: {error}") from error
+            if found := channel.arrived(call, status, body):
+                return found
+        return ""
+
+    def _failed(self, row: Mapping[str, Any], error: SendError) -> Result:
+        now = self.house.now()
+        if error.misconfigured:
+            self.house.worries[row["channel"]] = str(error)
+        if error.permanent or error.blocked or row["attempts"] >= MOST_TRIES:
+            blocked = row["conversation"] if error.blocked and not row["case_id"] else ""
+            return Result(row=row["id"], status=Status.DEAD, next_at=now, error=str(error), blocked=blocked)
+        if error.retry_after_s is not None:
+            until = now + timedelta(seconds=error.retry_after_s)
+            if error.whole:
+                self.pauses[row["channel"]] = until
+            return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=str(error))
+        return _later(row, now, _ASK_FIRST if error.uncertain else str(error))
+
+    async def _recover(self) -> None:
+        """Rows that were on the wire when a process ended: nobody knows their fate, so they are asked about first."""
+        now = self.house.now()
+
+        def work(connection: sa.Connection) -> int:
+            again = _outbox.update().where(_outbox.c.status == int(Status.SENDING))
+            return connection.execute(again.values(status=int(Status.QUEUED), next_at=now, error=_ASK_FIRST)).rowcount
+
+        found = await self.house.store.write(work)
+        if found:
+            log.warning("unknown_fate_found", messages=found)
+
+
+#: what stands in `error` of a row that must be asked about before it is sent again
+_ASK_FIRST = "unknown fate"
+
+
+def _outgoing(row: Mapping[str, Any]) -> Outgoing:
+    body = row["body"]
+    reply = record.read(Reply, body)
+    if body.get("native"):
+        ids = tuple(choice.id for choice in reply.choices)
+    else:
+        ids = tuple(f"{reply.menu}.{place}" for place in range(1, len(reply.choices) + 1))
+    return Outgoing(
+        chat=row["chat"], text=reply.text, choices=reply.choices, choice_ids=ids, attachments=reply.attachments,
+        ask=reply.ask,
+    )  # fmt: skip
+
+
+def _later(row: Mapping[str, Any], now: datetime, why: str) -> Result:
+    """Back-off: 0.5, 1, 2 ... seconds up to half an hour, spread by the row's number so that not all come at once."""
+    pause_s = min(1800.0, 0.5 * 2 ** (row["attempts"] - 1)) * (1 + row["id"] % 10 / 20)
+    return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=pause_s), error=why)
+
+
+def _settle(connection: sa.Connection, results: list[Result]) -> None:
+    rows = [
+        {"row": r.row, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id, "error": r.error,
+         "sent_at": r.sent_at}
+        for r in results
+    ]  # fmt: skip
+    connection.execute(_SETTLE, rows)
+    for one in results:
+        if one.blocked:
+            where = _conversation.c.key == one.blocked
+            connection.execute(_conversation.update().where(where).values(reachable=False))
+            desk.write_log(connection, one.next_at, "blocked", conversation=one.blocked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Message ids of the series that a chat's messages are counted in: Telegram counts all private chats together."""
+
+    #: the highest that was known before the try
+    before: int
+    newest: int
+    #: those in this very chat that are known to be something else
+    known: frozenset[int]
+
+
+def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: datetime) -> Seen:
+    group = chat.startswith("-")
+    ours = sa.select(_outbox.c.chat, _outbox.c.remote_id, _outbox.c.sent_at.label("at")).where(
+        _outbox.c.channel == channel, _outbox.c.remote_id != ""
+    )
+    theirs = sa.select(_inbox.c.chat, _inbox.c.body["message_id"].as_string(), _inbox.c.received_at.label("at")).where(
+        _inbox.c.channel == channel
+    )
+    if group:
+        ours, theirs = ours.where(_outbox.c.chat == chat), theirs.where(_inbox.c.chat == chat)
+    newest = [
+        *connection.execute(ours.order_by(_outbox.c.id.desc()).limit(2000)),
+        *connection.execute(theirs.order_by(_inbox.c.id.desc()).limit(2000)),
+    ]
+    ids = [
+        (int(number), where, at)
+        for where, number, at in newest
+        if number and number.isdigit() and (where == chat or not (group or where.startswith("-")))
+    ]
+    return Seen(
+        before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
+        newest=max((number for number, _, _ in ids), default=0),
+        known=frozenset(number for number, where, _ in ids if where == chat),
+    )

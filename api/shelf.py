@@ -1,0 +1,47 @@
+"""The library in use, and its renewal without a restart. A content file that cannot be read never takes it away."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from bot.flow import Flow, FlowError
+from bot.library import Folders, Library, load
+
+log = structlog.get_logger()
+
+
+class Shelf:
+    """`library` is always the newest good one. `worry` says what is wrong with the newest content, "" when nothing."""
+
+    def __init__(self, folders: Folders, home: tuple[str, ...], old: Callable[[], tuple[Flow, ...]]) -> None:
+        self._folders, self._home, self._old = folders, home, old
+        self._lock = threading.Lock()
+        self.library: Library = load(folders, home=home)
+        self.worry = ""
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The folders whose change calls for `renew`."""
+        return (self._folders.flows, self._folders.knowledge / "articles", self._folders.knowledge / "scams")
+
+    def renew(self) -> bool:
+        """Read the content again; on any mistake in it keep the last good library and say so. True when renewed."""
+        with self._lock:
+            try:
+                library = load(self._folders, home=self._home, old=self._old())
+            except (FlowError, ValueError, OSError) as error:
+                self.worry = str(error)
+                log.error("content_refused", problems=self.worry)
+                return False
+            self.library = replace(library, hamlets=self.library.hamlets)
+            self.worry = ""
+            log.info("content_renewed", flows=len(library.flows), articles=len(library.articles))
+            return True
+
+    def know_hamlets(self, hamlets: dict[str, tuple[str, ...]]) -> None:
+        """The hamlets of the directory, by commune: they are offered as buttons."""
+        with self._lock:
+            self.library = replace(self.library, hamlets=hamlets)

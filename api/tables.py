@@ -1,0 +1,277 @@
+"""The tables, declared once for SQLite and PostgreSQL. Migrations must agree with them (tests/api/test_migrations.py).
+
+Five tables carry the way of a message: inbox, conversation, outbox, timer, log. Seven are the desk: team, member, case,
+offer, media, sign_in, flow_version. Nothing here reads or writes.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Text, UniqueConstraint, text
+from sqlalchemy.types import JSON, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time as whole microseconds since 1970: the same, exact and quick, on both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+#: 64 bits on PostgreSQL; plain INTEGER on SQLite, where only that one counts up by itself
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Table(SQLModel):
+    metadata = metadata
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(Id, primary_key=True, autoincrement=True))
+
+
+def _moment(*, nullable: bool = False, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Moment, nullable=nullable, index=index))
+
+
+def _json() -> Any:
+    return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+def _long(*, nullable: bool = False) -> Any:
+    return Field(default="", sa_column=Column(Text, nullable=nullable))
+
+
+class Inbox(Table, table=True):
+    """Everything that changes a conversation, in the order in which it came: messages, timers, members' acts."""
+
+    __table_args__ = (
+        UniqueConstraint("channel", "chat", "provider_id"),
+        Index("ix_inbox_open", "conversation", "id", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
+    )  # fmt: skip
+    id: int | None = _id()
+    channel: str
+    chat: str
+    #: the provider's id, or our own for what comes from inside; unique with channel and chat
+    provider_id: str
+    #: the conversation that it changes: "telegram:123", or "desk:telegram:777" for a member's own chat
+    conversation: str
+    body: dict[str, Any] = _json()
+    received_at: datetime = _moment()
+    done_at: datetime | None = _moment(nullable=True)
+    attempts: int = 0
+    #: not before this: an event that has to wait for another, or has raised
+    next_at: datetime = _moment()
+    error: str = _long()
+
+
+class ConversationRow(Table, table=True):
+    __tablename__ = "conversation"
+    key: str = Field(primary_key=True)
+    channel: str
+    chat: str
+    #: bot.record's JSON of bot.model.Conversation, and the version of that form
+    state: dict[str, Any] = _json()
+    state_version: int = 1
+    epoch: int = 0
+    #: False after the provider said that this chat cannot be written to
+    reachable: bool = True
+    name: str = ""
+    updated_at: datetime = _moment()
+
+
+class Outbox(Table, table=True):
+    """Words on their way out. Open while status is queued or sending; `lane` is what is kept in order."""
+
+    __table_args__ = (
+        UniqueConstraint("inbox_id", "place"),
+        Index("ix_outbox_open", "lane", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
+        Index("ix_outbox_chat", "channel", "chat", "id"),
+        Index("ix_outbox_remote", "channel", "chat", "remote_id"),
+    )
+    id: int | None = _id()
+    channel: str
+    chat: str
+    lane: str
+    #: the event whose effect this is, and the place among its effects
+    inbox_id: int = Field(sa_column=Column(Id, nullable=False))
+    place: int
+    conversation: str
+    #: None: true under any owner. A number: void once the conversation's epoch is another
+    epoch: int | None = None
+    case_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
+    body: dict[str, Any] = _json()
+    #: see sender.Status
+    status: int = 0
+    attempts: int = 0
+    next_at: datetime = _moment()
+    owner: str = ""
+    #: when the newest try began: a message of unknown fate has a higher id than any that was known then
+    marked_at: datetime | None = _moment(nullable=True)
+    remote_id: str = ""
+    error: str = _long()
+    created_at: datetime = _moment()
+    sent_at: datetime | None = _moment(nullable=True)
+
+
+class Timer(Table, table=True):
+    """What happens when nothing does. Setting one again replaces it."""
+
+    key: str = Field(primary_key=True)
+    conversation: str
+    due_at: datetime = _moment(index=True)
+    body: dict[str, Any] = _json()
+
+
+class Log(Table, table=True):
+    """Every effect and act of a member, for good: reports read only this and the directory. Never anyone's words."""
+
+    __table_args__ = (Index("ix_log_case_id", "case_id"), Index("ix_log_kind_at", "kind", "at"))
+    id: int | None = _id()
+    at: datetime = _moment()
+    kind: str
+    conversation: str = ""
+    case_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
+    member_id: int | None = None
+    flow: str = ""
+    step: str = ""
+    detail: str = _long()
+
+
+class Team(Table, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    #: hamlet, commune, desk or province: the rung of the ladder on which it stands
+    rung: str
+    province: str
+    #: "" for a province desk
+    commune: str = Field(default="", index=True)
+    #: "" above hamlet level
+    hamlet: str = ""
+
+
+class Member(Table, table=True):
+    __table_args__ = (
+        Index("ix_member_commune", "commune", sqlite_where=text("on_duty"), postgresql_where=text("on_duty")),
+        Index("ix_member_pos", "lat", "lon", sqlite_where=text("on_duty"), postgresql_where=text("on_duty")),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    #: how a resident calls them: "chị Lan", "anh Tâm"
+    called: str
+    role: str = "member"
+    team_id: int = Field(foreign_key="team.id", index=True)
+    #: copies of the team's place: the nearest-member query joins nothing
+    rung: str
+    hamlet: str = ""
+    commune: str = ""
+    province: str = ""
+    lat: float = 0.0
+    lon: float = 0.0
+    #: their private Telegram chat with the bot; "" until they link it
+    telegram_chat: str = Field(default="", index=True)
+    on_duty: bool = True
+    #: open cases held now, and how many they take at once
+    open_cases: int = 0
+    capacity: int = 3
+    idle_since: datetime = _moment()
+
+
+class Case(Table, table=True):
+    """A resident handed to the team. Open until closed_at; waiting until taken_at."""
+
+    __table_args__ = (
+        Index("ix_case_one_open", "conversation", unique=True, sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+        Index("ix_case_waiting", "commune", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+    )  # fmt: skip
+    id: int | None = _id()
+    conversation: str
+    opened_at: datetime = _moment()
+    topic: str
+    flow: str = ""
+    step: str = ""
+    #: the resident's own words, masked
+    problem: str = _long()
+    answers: dict[str, Any] = _json()
+    tried: dict[str, Any] = _json()
+    commune: str = ""
+    hamlet: str = ""
+    province: str = ""
+    #: how the ladder stands: bot.handoff.Ladder as JSON
+    ladder: dict[str, Any] = _json()
+    holder_id: int | None = Field(default=None, foreign_key="member.id", index=True)
+    taken_at: datetime | None = _moment(nullable=True)
+    answered_at: datetime | None = _moment(nullable=True)
+    promised_at: datetime | None = _moment(nullable=True)
+    closed_at: datetime | None = _moment(nullable=True)
+    outcome: str = ""
+    visit_on: str = ""
+
+
+class Offer(Table, table=True):
+    """A case put before one member. Open until answered_at."""
+
+    id: int | None = _id()
+    case_id: int = Field(sa_column=Column(Id, nullable=False, index=True))
+    member_id: int = Field(foreign_key="member.id", index=True)
+    rung: str
+    reason: str
+    offered_at: datetime = _moment()
+    expires_at: datetime = _moment()
+    answered_at: datetime | None = _moment(nullable=True)
+    #: taken, declined, expired, withdrawn
+    answer: str = ""
+
+
+class Media(Table, table=True):
+    """A picture or file that somebody sent; its bytes lie outside the database under `path`."""
+
+    id: str = Field(primary_key=True)
+    conversation: str = Field(index=True)
+    kind: str
+    content_type: str
+    size_bytes: int
+    name: str = ""
+    path: str
+    stored_at: datetime = _moment()
+
+
+class SignIn(Table, table=True):
+    """A one-time link to the console, by the hash of its token."""
+
+    __tablename__ = "sign_in"
+    token_hash: str = Field(primary_key=True)
+    member_id: int = Field(foreign_key="member.id")
+    expires_at: datetime = _moment()
+    used_at: datetime | None = _moment(nullable=True)
+
+
+class FlowVersion(Table, table=True):
+    """The text of every version of a flow that a resident may still stand on."""
+
+    __tablename__ = "flow_version"
+    flow: str = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    text: str = _long()
+    stored_at: datetime = _moment()

@@ -1,0 +1,114 @@
+"""Telegram's comings and goings beside the messages: the webhook is registered, or updates are fetched by polling.
+
+With a public URL Telegram calls us; without one we ask it. Both end in webhooks.store, so nothing else differs.
+"""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from api import media, webhooks
+from api.house import House
+from api.media import Kept, MediaRefused
+from api.sender import Sender, UnknownFate
+from bot.channel import Call, SendError, Webhook
+from bot.channels.telegram import Telegram
+
+log = structlog.get_logger()
+
+NAME = "telegram"
+POLL_S = 25
+
+
+@dataclass(slots=True)
+class Line:
+    """The wire to Telegram for calls that are no messages."""
+
+    house: House
+    sender: Sender
+    channel: Telegram
+
+    async def open(self) -> None:
+        """Until it works: tell Telegram where to call, or that we shall ask; and what its menu shows."""
+        url = self.house.settings.public_url
+        first = self.channel.set_webhook(f"{url.rstrip('/')}/webhooks/{NAME}") if url else self.channel.delete_webhook()
+        pause_s = 1.0
+        while True:
+            try:
+                await self.call(first)
+                await self.call(self.channel.set_commands())
+            except (SendError, UnknownFate) as error:
+                self.house.worries[NAME] = f"Telegram chưa nối được: {error}"
+                log.error("telegram_not_ready", error=str(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(60.0, pause_s * 2)
+            else:
+                self.house.worries.pop(NAME, None)
+                log.info("telegram_ready", by="webhook" if url else "polling")
+                return
+
+    async def run(self) -> None:
+        """Until cancelled. With a public URL there is nothing to do once the webhook is registered."""
+        await self.open()
+        if not self.house.settings.public_url:
+            await self.poll()
+
+    async def poll(self) -> None:
+        offset = 0
+        while True:
+            try:
+                body = await self.call(self.channel.get_updates(offset, POLL_S))
+                for update in self.channel.updates(body):
+                    offset = max(offset, await self._take(update) + 1)
+            except (SendError, UnknownFate) as error:
+                log.warning("telegram_poll_failed", error=str(error))
+                await asyncio.sleep(getattr(error, "retry_after_s", None) or 2.0)
+
+    async def _take(self, update: bytes) -> int:
+        """Store one update; only then is it acknowledged by the next offset."""
+        parsed = self.channel.parse(Webhook(method="POST", headers={}, query={}, body=update))
+        await webhooks.store(self.house, NAME, parsed)
+        if parsed.answer:
+            try:
+                await self.call(self.channel.answer_press(parsed))
+            except (SendError, UnknownFate) as error:
+                log.info("press_not_answered", error=str(error))
+        return int(parsed.key or orjson.loads(update)["update_id"])
+
+    async def call(self, call: Call) -> bytes:
+        """A call that carries no message; its answer's body. Raises SendError or UnknownFate."""
+        status, body = await self.sender.post(NAME, call)
+        answer: Any = orjson.loads(body) if status == 200 else {}
+        if not (isinstance(answer, dict) and answer.get("ok")):
+            self.channel.receipt(call, status, body)  # raises what the answer means
+            raise SendError(f"Telegram answered {status}")
+        return body
+
+    async def fetch(self, file_id: str, conversation: str) -> str | None:
+        """A file that somebody sent, into the media store; its id there. None when it can no longer be had."""
+        media_id = kept_as(file_id)
+        if await self.house.store.read(lambda c: media.find(c, media_id)):
+            return media_id
+        try:
+            path = self.channel.file_path(await self.call(self.channel.get_file(file_id)))
+            data = await self.sender.download(NAME, path, media.MOST_BYTES)
+            kept = await asyncio.to_thread(self.house.media.keep_as, media_id, data)
+        except (SendError, UnknownFate, MediaRefused) as error:
+            log.warning("file_not_fetched", error=type(error).__name__)
+            return None
+        await self.house.store.write(lambda c: _write(c, kept, conversation, self.house))
+        return media_id
+
+
+def kept_as(file_id: str) -> str:
+    """The media id under which a provider's file is kept: the same however often it is asked for."""
+    return "tg" + hashlib.sha256(file_id.encode()).hexdigest()[:30]
+
+
+def _write(connection: Any, kept: Kept, conversation: str, house: House) -> None:
+    if media.find(connection, kept.id) is None:
+        media.insert(connection, kept, conversation, house.now())

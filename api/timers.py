@@ -1,0 +1,64 @@
+"""What happens when nothing does: due timers become events of the inbox, once, whatever number of processes looks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from api import inbox
+from api.house import House
+from api.inbox import Arrival
+from api.tables import Timer
+
+log = structlog.get_logger()
+
+MOST_AT_ONCE = 200
+#: how long the loop sleeps at most; timers are set for minutes and hours
+LOOK_AGAIN_S = 1.0
+
+_timer = Timer.__table__  # type: ignore[attr-defined]
+_DUE = (
+    sa.select(_timer.c.key)
+    .where(_timer.c.due_at <= sa.bindparam("now"))
+    .order_by(_timer.c.due_at)
+    .limit(MOST_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+_FIRE = _timer.delete().where(_timer.c.key.in_(_DUE.scalar_subquery())).returning(*_timer.c)
+
+
+def fire(connection: sa.Connection, now: datetime) -> int:
+    """Turn due timers into events, in one transaction. Returns how many."""
+    rows: Sequence[Any] = connection.execute(_FIRE, {"now": now}).all()
+    arrivals = [_arrival(row) for row in sorted(rows, key=lambda row: row.due_at)]
+    inbox.put(connection, arrivals, now)
+    return len(rows)
+
+
+def _arrival(row: Any) -> Arrival:
+    channel, _, chat = row.conversation.partition(":")
+    return Arrival(
+        channel=channel,
+        chat=chat,
+        # the same timer set anew for another moment is another event
+        provider_id=f"timer:{row.key}:{row.due_at.timestamp()}",
+        conversation=row.conversation,
+        body=row.body,
+    )
+
+
+async def run(house: House) -> None:
+    """Until cancelled: look once a second."""
+    with house.news.listen("timers") as heard:
+        while True:
+            try:
+                fired = await house.store.write(lambda c: fire(c, house.now()))
+            except Exception:
+                log.exception("timers_failed")
+                fired = 0
+            if fired:
+                house.news.tell(["turns"])
+            if fired < MOST_AT_ONCE:
+                await heard.wait(LOOK_AGAIN_S)

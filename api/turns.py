@@ -1,0 +1,369 @@
+"""The middle of the way: events out of the inbox, through the engine, into state, outbox, timers and log.
+
+One batch is one transaction: conversations are locked, then their open events read and taken in order, then all that
+came of them is written and the events marked done. No network here. What raises three times goes to a person.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+
+from api import desk, members, outbox
+from api.desk import Desk
+from api.house import House
+from api.outbox import Pen
+from api.tables import ConversationRow, Inbox, Log, Media, Outbox, Timer
+from bot import record
+from bot.engine import advance
+from bot.handoff import Hours
+from bot.model import (
+    CaseEvent,
+    Conversation,
+    Crashed,
+    Event,
+    Forget,
+    Inbound,
+    LadderAgain,
+    LeaveCase,
+    Note,
+    OfferDeclined,
+    OfferExpired,
+    OpenCase,
+    Reached,
+    Relay,
+    Remember,
+    Reply,
+    WaitExpired,
+)
+
+log = structlog.get_logger()
+
+#: events taken in one transaction
+MOST_EVENTS = 128
+#: an event may raise so often before the conversation goes to a person
+TRIES = 3
+#: a member's answer to a message whose sending is not yet written down is looked at again after this, for so long
+RETRY = timedelta(milliseconds=60)
+UNKNOWN_REPLY = timedelta(seconds=5)
+
+_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_log = Log.__table__  # type: ignore[attr-defined]
+_timer = Timer.__table__  # type: ignore[attr-defined]
+_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_media = Media.__table__  # type: ignore[attr-defined]
+
+_CASE_KINDS = {cls.__name__ for cls in (OfferExpired, OfferDeclined, LadderAgain)}
+
+_OPEN = (
+    sa.select(_inbox.c.conversation, _inbox.c.channel, _inbox.c.chat)
+    .where(_inbox.c.done_at.is_(None), _inbox.c.next_at <= sa.bindparam("now"))
+    .order_by(_inbox.c.id)
+    .limit(MOST_EVENTS)
+)
+_NEW = {
+    "sqlite": sqlite.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
+    "postgresql": postgresql.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
+}
+_LOCK = (
+    sa.select(_conversation.c.key, _conversation.c.state, _conversation.c.name)
+    .where(_conversation.c.key.in_(sa.bindparam("keys", expanding=True)))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_EVENTS = (
+    sa.select(_inbox.c.id, _inbox.c.conversation, _inbox.c.channel, _inbox.c.chat, _inbox.c.body, _inbox.c.attempts,
+              _inbox.c.received_at, _inbox.c.next_at)
+    .where(_inbox.c.conversation.in_(sa.bindparam("keys", expanding=True)), _inbox.c.done_at.is_(None))
+    .order_by(_inbox.c.id)
+    .limit(2 * MOST_EVENTS)
+)  # fmt: skip
+_DONE = _inbox.update().where(_inbox.c.id.in_(sa.bindparam("ids", expanding=True))).values(done_at=sa.bindparam("now"))
+_LATER = (
+    _inbox.update()
+    .where(_inbox.c.id == sa.bindparam("row"))
+    .values(attempts=sa.bindparam("tried"), next_at=sa.bindparam("again_at"), error=sa.bindparam("why"))
+)
+_SAVE = (
+    _conversation.update()
+    .where(_conversation.c.key == sa.bindparam("row"))
+    .values(state=sa.bindparam("state"), epoch=sa.bindparam("epoch"), name=sa.bindparam("name"),
+            updated_at=sa.bindparam("updated_at"))
+)  # fmt: skip
+_UNSET = _timer.delete().where(_timer.c.key.in_(sa.bindparam("keys", expanding=True)))
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came of one transaction, for those who wait on it."""
+
+    events: int = 0
+    told: set[str] = field(default_factory=set)
+    to_send: bool = False
+    at_desk: bool = False
+    #: files of erased residents, to be removed once the transaction is on disk
+    erased: list[Path] = field(default_factory=list)
+    #: conversations whose event raised: (key, event id, error)
+    raised: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+class Turns:
+    """The loop. One per process."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    async def run(self) -> None:
+        """Until cancelled: take what is there, then wait for news (or a quarter of a second, for other processes)."""
+        with self.house.news.listen("turns") as heard:
+            while True:
+                try:
+                    batch = await self.once()
+                except Exception:
+                    log.exception("turns_failed")
+                    batch = await self._one_by_one()
+                if batch.events == 0:
+                    await heard.wait(0.25)
+
+    async def once(self, only: str = "") -> Batch:
+        house = self.house
+        near = Desk(
+            library=house.shelf.library,
+            hours=Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour),
+            team_chat=house.settings.telegram_team_chat,
+        )
+        batch = await house.store.write(lambda c: take(c, near, house.now(), only))
+        house.news.tell(batch.told)
+        if batch.to_send:
+            house.news.tell(["outbox"])
+        if batch.at_desk:
+            house.news.tell(["desk"])
+        for path in batch.erased:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        return batch
+
+    async def _one_by_one(self) -> Batch:
+        """A whole batch failed in the database: find the conversation that did it, and leave its event for later."""
+        now = self.house.now()
+        keys = await self.house.store.read(lambda c: [row.conversation for row in c.execute(_OPEN, {"now": now})])
+        whole = Batch()
+        for key in dict.fromkeys(keys):
+            try:
+                whole.events += (await self.once(key)).events
+            except Exception as error:
+                log.exception("turn_failed", conversation=key)
+                why = type(error).__name__
+                await self.house.store.write(lambda c, key=key, why=why: _postpone(c, key, why, now))  # type: ignore[misc]
+        return whole
+
+
+def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -> Batch:
+    """One transaction of turns: each conversation's events in order. `only`: this conversation alone."""
+    opened = {row.conversation: row for row in connection.execute(_OPEN, {"now": now})}
+    if only:
+        opened = {key: row for key, row in opened.items() if key == only}
+    batch = Batch()
+    if not opened:
+        return batch
+    blank = [
+        {"key": key, "channel": row.channel, "chat": row.chat, "state": {}, "state_version": 1, "epoch": 0,
+         "reachable": True, "name": "", "updated_at": now}
+        for key, row in sorted(opened.items())
+    ]  # fmt: skip
+    connection.execute(_NEW[connection.dialect.name], blank)
+    # The lock comes first and the events are read after it, in a new statement: on PostgreSQL a row that another
+    # process finished meanwhile must be seen as done.
+    locked = {row.key: row for row in connection.execute(_LOCK, {"keys": list(opened)})}
+    if not locked:
+        return batch
+    events: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(_EVENTS, {"keys": list(locked)}):
+        events[row.conversation].append(row)
+    chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
+    staff = members.of_chats(connection, chats)
+    work = _Work(connection, near, now, batch, staff)
+    for key, rows in events.items():
+        work.conversation(locked[key], rows)
+    work.write()
+    return batch
+
+
+class _Work:
+    """Everything one batch will write, collected so that each table is written once."""
+
+    def __init__(
+        self, connection: sa.Connection, near: Desk, now: datetime, batch: Batch, staff: dict[str, int]
+    ) -> None:
+        self.connection, self.near, self.now, self.batch, self.staff = connection, near, now, batch, staff
+        self.done: list[int] = []
+        self.later: list[dict[str, Any]] = []
+        self.saved: list[dict[str, Any]] = []
+        self.outbox: list[dict[str, Any]] = []
+        self.logged: list[dict[str, Any]] = []
+        self.unset: list[str] = []
+        self.timers: list[dict[str, Any]] = []
+
+    def conversation(self, stored: Any, rows: Iterable[Any]) -> None:
+        """The open events of one conversation, in order, up to the first that has to wait."""
+        channel, _, chat = stored.key.partition(":")
+        blank = Conversation(channel=channel, chat=chat)
+        before = state = record.conversation(stored.state) if stored.state else blank
+        name = stored.name
+        for row in rows:
+            if row.next_at > self.now:
+                break
+            pen = Pen(row.id, stored.key, self.now)
+            try:
+                result = self.event(row, state, pen)
+            except Exception as error:
+                if isinstance(error, sa.exc.SQLAlchemyError):
+                    raise
+                log.exception("event_raised", conversation=stored.key, event_id=row.id, attempt=row.attempts + 1)
+                if row.attempts + 1 < TRIES:
+                    self._again(row, timedelta(seconds=row.attempts + 1), type(error).__name__, row.attempts + 1)
+                    break
+                state = self.advance(state, Crashed(message=str(row.body.get("text", ""))), pen)
+            else:
+                if result is None:
+                    self._again(row, RETRY, "waits for a message to be sent", row.attempts)
+                    break
+                state = result
+            name = row.body.get("sender_name") or name if row.body.get("kind") == "Inbound" else name
+            self.done.append(row.id)
+            self.batch.events += 1
+            self.outbox += pen.rows
+        if state != before or name != stored.name:
+            self._save(stored.key, before, state, name)
+
+    def event(self, row: Any, state: Conversation, pen: Pen) -> Conversation | None:
+        """One event: the next state, or None when it has to be looked at again a moment later."""
+        kind = row.body["kind"]
+        if kind == "Reached":
+            self._reached(row.conversation, record.read(Reached, row.body))
+            return state
+        if kind in _CASE_KINDS:
+            happened: CaseEvent = record.case_event(row.body)
+            desk.happened(self.connection, self.near, pen, happened)
+            self.batch.at_desk = True
+            return state
+        event: Event = record.event(row.body)
+        if isinstance(event, Inbound) and event.channel == "telegram":
+            if row.conversation.startswith("desk:"):
+                known = members.hear_in_group(self.connection, self.near, pen, event)
+                self.batch.at_desk = True
+                return state if known or self.now - row.received_at > UNKNOWN_REPLY else None
+            if members.link(self.connection, pen, event):
+                return state
+            member_id = self.staff.get(event.chat)
+            if member_id is not None and members.hear(self.connection, pen, event, member_id):
+                self.batch.at_desk = True
+                return state
+        return self.advance(state, event, pen)
+
+    def advance(self, state: Conversation, event: Event, pen: Pen) -> Conversation:
+        turn = advance(self.near.library, state, event, self.now)
+        after = turn.conversation
+        for effect in turn.effects:
+            match effect:
+                case Reply():
+                    pen.reply(effect, after.epoch)
+                    self.batch.told.add(pen.conversation)
+                case OpenCase():
+                    desk.open_case(self.connection, self.near, pen, effect)
+                    self.batch.at_desk = True
+                case Relay():
+                    desk.relay(self.connection, self.near, pen, effect)
+                    self.batch.at_desk = True
+                case LeaveCase():
+                    desk.leave(self.connection, pen)
+                    self.batch.at_desk = True
+                case Remember():
+                    self._log(pen, f"remembered_{effect.what}", detail=effect.value)
+                case Note():
+                    self._log(pen, effect.what, flow=effect.flow, step=effect.step, detail=effect.detail)
+                case Forget():
+                    self._erase(pen)
+        return after
+
+    def _again(self, row: Any, pause: timedelta, why: str, attempts: int) -> None:
+        self.later.append({"row": row.id, "tried": attempts, "again_at": self.now + pause, "why": why})
+
+    def _save(self, key: str, before: Conversation, state: Conversation, name: str) -> None:
+        self.saved.append(
+            {"row": key, "state": record.to_json(state), "epoch": state.epoch, "name": name, "updated_at": self.now}
+        )
+        if state.wake_at != before.wake_at:
+            self.unset.append(f"wake:{key}")
+            if state.wake_at is not None:
+                body = record.to_json(WaitExpired(due_at=state.wake_at))
+                self.timers.append({"key": f"wake:{key}", "conversation": key, "due_at": state.wake_at, "body": body})
+
+    def _log(self, pen: Pen, kind: str, *, flow: str = "", step: str = "", detail: str = "") -> None:
+        self.logged.append(
+            {"at": self.now, "kind": kind, "conversation": pen.conversation, "case_id": None, "member_id": None,
+             "flow": flow, "step": step, "detail": detail}
+        )  # fmt: skip
+
+    def _reached(self, key: str, event: Reached) -> None:
+        query = _conversation.update().where(_conversation.c.key == key).values(reachable=event.reachable)
+        self.connection.execute(query)
+        self.logged.append(
+            {"at": self.now, "kind": "unblocked" if event.reachable else "blocked", "conversation": key,
+             "case_id": None, "member_id": None, "flow": "", "step": "", "detail": ""}
+        )  # fmt: skip
+
+    def _erase(self, pen: Pen) -> None:
+        """A resident's words, ours to them, and their files. That something was erased stays in the log."""
+        key = pen.conversation
+        empty = {"kind": "Erased"}
+        self.connection.execute(
+            _inbox.update().where(_inbox.c.conversation == key, _inbox.c.done_at.is_not(None)).values(body=empty)
+        )
+        self.connection.execute(
+            _outbox.update()
+            .where(_outbox.c.conversation == key, _outbox.c.status >= outbox.Status.SENT)
+            .values(body={})
+        )
+        desk.forget(self.connection, key)
+        paths = self.connection.execute(sa.select(_media.c.path).where(_media.c.conversation == key)).scalars()
+        self.batch.erased += [Path(path) for path in paths]
+        self.connection.execute(_media.delete().where(_media.c.conversation == key))
+        self._log(pen, "forgotten")
+
+    def write(self) -> None:
+        """Outbox before state, state before "done": the order means nothing inside one transaction but to a reader."""
+        c = self.connection
+        outbox.insert(c, self.outbox)
+        self.batch.to_send = any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
+        if self.saved:
+            c.execute(_SAVE, self.saved)
+        if self.unset:
+            c.execute(_UNSET, {"keys": self.unset})
+        if self.timers:
+            c.execute(_timer.insert(), self.timers)
+        if self.logged:
+            c.execute(_log.insert(), self.logged)
+        if self.later:
+            c.execute(_LATER, self.later)
+        if self.done:
+            c.execute(_DONE, {"ids": self.done, "now": self.now})
+
+
+def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:
+    """The first open event of a conversation failed in the database. After TRIES it is laid aside, for the operator."""
+    row = connection.execute(_EVENTS, {"keys": [key]}).first()
+    if row is None:
+        return
+    tried = row.attempts + 1
+    again_at = now + timedelta(seconds=tried)
+    connection.execute(_LATER, [{"row": row.id, "tried": tried, "again_at": again_at, "why": why}])
+    if tried >= TRIES:
+        connection.execute(_DONE, {"ids": [row.id], "now": now})
+        desk.write_log(connection, now, "laid_aside", conversation=key, detail=f"event {row.id}: {why}")

@@ -1,0 +1,383 @@
+"""The Telegram channel: Bot API updates to Inbound and Reached, Outgoing to Bot API calls.
+
+python-telegram-bot is here only as types and parser: its networking is never used. Residents write in private chats;
+of groups only the team's own chat is heard. Never shows the bot token: it is in no message and in no repr of Telegram
+(it is in Call.path, so a Call is not for logs).
+"""
+
+import hmac
+import json
+from datetime import UTC
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from telegram import CallbackQuery, Chat, ChatMemberUpdated, Message, Update
+
+from bot.channel import Call, Capabilities, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
+from bot.model import Attachment, Contact, Inbound, MediaKind, Point, Reached
+
+HEARD = ("message", "edited_message", "callback_query", "my_chat_member")
+TEXT_LIMIT = 4000  # Telegram's own is 4096
+CAPTION_LIMIT = 1024
+HEARD_LIMIT = 16_000
+CHOICE_ID_LIMIT_BYTES = 64
+PHOTO_LIMIT_BYTES = 10_000_000
+#: labels longer than this get a row of their own
+SHORT_LABEL = 15
+#: how many message ids `ask` goes through at most, and how far past the newest known one
+PROBES, PROBES_PAST = 160, 3
+PAUSE_S = 5.0
+
+# kind: method, field, and a name for a file without one
+_FILES: dict[MediaKind, tuple[str, str, str]] = {
+    "photo": ("sendPhoto", "photo", "photo.jpg"),
+    "voice": ("sendVoice", "voice", "voice.ogg"),
+    "video": ("sendVideo", "video", "video.mp4"),
+    "sticker": ("sendSticker", "sticker", "sticker.webp"),
+    "file": ("sendDocument", "document", "file"),
+}
+_ASKS = {
+    "location": {"text": "📍 Gửi vị trí", "request_location": True},
+    "phone": {"text": "📞 Gửi số điện thoại", "request_contact": True},
+}
+_COMMANDS = {
+    "menu": "Xem các việc",
+    "nguoi": "Gặp người thật",
+    "quaylai": "Quay lại bước trước",
+    "dung": "Dừng",
+}
+# what json and de_json raise on shapes that no Bot API page shows
+_MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, OSError, RecursionError)
+
+
+class _Stored(Protocol):
+    @property
+    def file_id(self) -> str: ...
+    @property
+    def file_size(self) -> int | None: ...
+
+
+class Telegram:
+    """One bot. `secret` comes back in the header of each webhook; `team_chat` is the id of the team's group."""
+
+    capabilities = Capabilities(
+        name="telegram",
+        text_limit=TEXT_LIMIT,
+        max_choices=8,
+        label_limit=40,
+        buttons=True,
+        photo_out=True,
+        voice_out=True,
+        asks_location=True,
+        asks_phone=True,
+        photo_limit_bytes=PHOTO_LIMIT_BYTES,
+    )
+
+    def __init__(self, token: str, secret: str, team_chat: str = "") -> None:
+        self._token = token
+        self._secret = secret
+        self._team_chat = team_chat
+
+    # --- in ---
+
+    def verify(self, webhook: Webhook) -> bool:
+        """Without a secret nothing is believed."""
+        given = webhook.headers.get("x-telegram-bot-api-secret-token", "")
+        return bool(self._secret) and hmac.compare_digest(given.encode("utf-8", "replace"), self._secret.encode())
+
+    def parse(self, webhook: Webhook) -> Parsed:
+        """A press is dated by its message, for Telegram gives no other time (1970 when the message is gone)."""
+        key, answer = "", b""
+        try:
+            raw = json.loads(webhook.body)
+            key = str(int(raw["update_id"]))
+            kind = next((name for name in raw if name != "update_id"), "")
+            if kind not in HEARD:
+                return Parsed(key=key, unknown=kind or "empty")
+            if kind == "callback_query":
+                answer = _json({"method": "answerCallbackQuery", "callback_query_id": raw[kind]["id"]})
+            update = Update.de_json(raw, None)
+            if update.callback_query:
+                return Parsed(key=key, answer=answer, happened=self._pressed(update.callback_query))
+            if update.my_chat_member:
+                return Parsed(key=key, happened=_reached(update.my_chat_member))
+            if message := update.message or update.edited_message:
+                happened = self._said(message, edited=kind == "edited_message")
+                known = happened or _has_content(message) or not self._hears(message.chat)
+                return Parsed(key=key, happened=happened, unknown="" if known else _service(raw[kind]))
+        except _MALFORMED:
+            pass
+        return Parsed(key=key, unknown="malformed", answer=answer)
+
+    def _hears(self, chat: Chat) -> bool:
+        return chat.type == Chat.PRIVATE or str(chat.id) == self._team_chat
+
+    def _said(self, message: Message, *, edited: bool) -> tuple[Inbound, ...]:
+        """Empty for other groups, bots, moving live locations and service messages."""
+        sender = message.from_user
+        if not self._hears(message.chat) or sender is None or sender.is_bot or not _has_content(message):
+            return ()
+        if edited and message.location:
+            return ()
+        replied, pin, card = message.reply_to_message, message.location, message.contact
+        return (
+            Inbound(
+                channel="telegram",
+                chat=str(int(message.chat.id)),
+                message_id=str(int(message.message_id)),
+                sent_at=message.date.astimezone(UTC),
+                text=_clean(message.text or message.caption or ""),
+                point=Point(lat=float(pin.latitude), lon=float(pin.longitude)) if pin else None,
+                attachments=_attachments(message),
+                contact=Contact(phone=_clean(card.phone_number), own=card.user_id == sender.id) if card else None,
+                sender=str(int(sender.id)),
+                sender_name=_clean(sender.full_name),
+                # in a topic every message "replies" to the service message that opened it
+                reply_to=str(int(replied.message_id)) if replied and not replied.forum_topic_created else None,
+                edited=edited,
+                group=message.chat.type != Chat.PRIVATE,
+            ),
+        )
+
+    def _pressed(self, query: CallbackQuery) -> tuple[Inbound, ...]:
+        """Empty when the press is on an inline-mode message, in a foreign group, or without data."""
+        message, sender = query.message, query.from_user
+        if message is None or query.data is None or sender.is_bot or not self._hears(message.chat):
+            return ()
+        return (
+            Inbound(
+                channel="telegram",
+                chat=str(int(message.chat.id)),
+                message_id="cb" + _clean(query.id),
+                sent_at=message.date.astimezone(UTC),
+                choice=_clean(query.data),
+                sender=str(int(sender.id)),
+                sender_name=_clean(sender.full_name),
+                group=message.chat.type != Chat.PRIVATE,
+            ),
+        )
+
+    # --- out ---
+
+    def render(self, outgoing: Outgoing) -> tuple[Call, ...]:
+        """Files first, then text; one file takes a short text as its caption. Nothing to show: no calls.
+
+        The body of a call with an upload is a JSON object of strings: each is a form field.
+        """
+        texts = split(outgoing.text, TEXT_LIMIT)
+        to = {"chat_id": int(outgoing.chat)} | ({"message_thread_id": int(outgoing.thread)} if outgoing.thread else {})
+        drafts = [(method, to | fields, upload) for method, fields, upload in map(_draft, outgoing.attachments)]
+        if _fits_caption(outgoing):
+            drafts[0][1]["caption"] = texts[0]
+            texts = ()
+        for place, text in enumerate(texts):
+            fields = {"text": text, "link_preview_options": {"is_disabled": True}}
+            if outgoing.edits and not place:
+                changed = {"chat_id": int(outgoing.chat), "message_id": int(outgoing.edits)}
+                drafts.append(("editMessageText", changed | fields, None))
+            else:
+                drafts.append(("sendMessage", to | fields, None))
+        if drafts and (markup := _markup(outgoing)):
+            drafts[-1][1]["reply_markup"] = markup
+        return tuple(self._call(method, fields, upload) for method, fields, upload in drafts)
+
+    def receipt(self, call: Call, status: int, body: bytes) -> Receipt:
+        result = _result(call, status, body)
+        return Receipt(remote_id=str(result["message_id"]) if "message_id" in result else "")
+
+    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
+        """Tries to give each possible id the keyboard that our message has.
+
+        Ids rise by one counter for all private chats of a bot, and by one for each supergroup. Only one plain text
+        can be asked for: Telegram lets no bot edit a message that carries a reply keyboard.
+        """
+        markup = _markup(outgoing)
+        one = len(split(outgoing.text, TEXT_LIMIT)) == 1
+        if not one or outgoing.edits or outgoing.attachments or "keyboard" in markup:
+            return ()
+        same = {"reply_markup": markup} if markup else {}
+        return tuple(
+            self._call(
+                "editMessageReplyMarkup", {"chat_id": int(outgoing.chat), "message_id": number} | same, carries=False
+            )
+            for number in range(after + 1, min(upto + PROBES_PAST, after + PROBES) + 1)
+            if number not in known
+        )
+
+    def arrived(self, call: Call, status: int, body: bytes) -> str:
+        """Raises SendError when the answer says neither yes nor no (a limit, an outage): ask again later."""
+        try:
+            return self.receipt(call, status, body).remote_id
+        except SendError as refused:
+            if refused.permanent and not refused.blocked:
+                return ""
+            raise
+
+    # --- beside messages: none of these calls carries one ---
+
+    def get_me(self) -> Call:
+        return self._call("getMe", {}, carries=False)
+
+    def set_commands(self) -> Call:
+        commands = [{"command": name, "description": says} for name, says in _COMMANDS.items()]
+        return self._call("setMyCommands", {"commands": commands}, carries=False)
+
+    def set_webhook(self, url: str) -> Call:
+        fields = {"url": url, "secret_token": self._secret, "allowed_updates": HEARD, "max_connections": 40}
+        return self._call("setWebhook", fields, carries=False)
+
+    def delete_webhook(self) -> Call:
+        """What waits at Telegram is kept: it comes with the first get_updates."""
+        return self._call("deleteWebhook", {}, carries=False)
+
+    def get_updates(self, offset: int, timeout_s: int) -> Call:
+        """Long polling. `offset` is the newest Parsed.key + 1: Telegram then forgets all before it."""
+        fields = {"offset": offset, "timeout": timeout_s, "allowed_updates": HEARD}
+        return self._call("getUpdates", fields, carries=False)
+
+    def updates(self, body: bytes) -> tuple[bytes, ...]:
+        """The updates in an answer to get_updates, each as the body of a webhook. Raises SendError."""
+        found = _answer(0, body).get("result")
+        if not isinstance(found, list):
+            raise SendError("Telegram's answer to getUpdates has no list of updates")
+        return tuple(_json(update) for update in found)
+
+    def answer_press(self, parsed: Parsed) -> Call:
+        """The call in Parsed.answer on its own, for polling, where there is no 200 it could ride in."""
+        fields = json.loads(parsed.answer)
+        return self._call(fields.pop("method"), fields, carries=False)
+
+    def get_file(self, file_id: str) -> Call:
+        return self._call("getFile", {"file_id": file_id}, carries=False)
+
+    def file_path(self, body: bytes) -> str:
+        """Where the bytes are, after the channel's base URL, from an answer to get_file. Holds the token. SendError."""
+        result = _answer(0, body).get("result")
+        if not isinstance(result, dict) or not isinstance(path := result.get("file_path"), str):
+            raise SendError("Telegram gives no path for this file", permanent=True)
+        return f"/file/bot{self._token}/{quote(path)}"
+
+    def _call(self, method: str, fields: dict[str, Any], upload: Upload | None = None, *, carries: bool = True) -> Call:
+        if upload:
+            fields = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+        return Call(path=f"/bot{self._token}/{method}", body=_json(fields), upload=upload, carries=carries)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _clean(text: str) -> str:
+    """Without what a database refuses: NULs and halves of surrogate pairs."""
+    return text[:HEARD_LIMIT].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _has_content(message: Message) -> bool:
+    return bool(message.text or message.caption or message.effective_attachment)
+
+
+def _service(raw: dict[str, object]) -> str:
+    """What a message without content is about: "message.pinned_message"."""
+    return "message." + next((name for name in reversed(raw) if name not in ("message_id", "from", "chat", "date")), "")
+
+
+def _attachments(message: Message) -> tuple[Attachment, ...]:
+    if message.photo:
+        largest = max(message.photo, key=lambda size: size.width * size.height)
+        return (_attachment("photo", largest),)
+    if sticker := message.sticker:
+        return (_attachment("sticker", sticker),)
+    if voice := message.voice:
+        return (_attachment("voice", voice),)
+    if note := message.video_note:
+        return (_attachment("video", note),)
+    if audio := message.audio:
+        return (_attachment("voice", audio, audio.file_name),)
+    # an animation comes with the same file as a document beside it
+    if film := message.video or message.animation:
+        return (_attachment("video", film, film.file_name),)
+    if document := message.document:
+        return (_attachment("file", document, document.file_name),)
+    return ()
+
+
+def _attachment(kind: MediaKind, file: _Stored, name: str | None = None) -> Attachment:
+    return Attachment(kind=kind, ref=_clean(file.file_id), name=_clean(name or ""), size_bytes=int(file.file_size or 0))
+
+
+def _reached(change: ChatMemberUpdated) -> tuple[Reached, ...]:
+    status = change.new_chat_member.status
+    if change.chat.type != Chat.PRIVATE or status not in ("kicked", "member"):
+        return ()
+    return (Reached(channel="telegram", chat=str(int(change.chat.id)), reachable=status == "member"),)
+
+
+def _draft(attachment: Attachment) -> tuple[str, dict[str, Any], Upload | None]:
+    """Method, fields and upload of one file. Of uploads only voices and small enough photos keep their kind."""
+    method, field, name = _FILES[attachment.kind]
+    if not attachment.ref.startswith("media:"):
+        return method, {field: attachment.ref}, None
+    if attachment.kind not in ("photo", "voice") or attachment.size_bytes > PHOTO_LIMIT_BYTES:
+        method, field, _ = _FILES["file"]
+    return method, {}, Upload(field=field, ref=attachment.ref, name=attachment.name or name)
+
+
+def _fits_caption(outgoing: Outgoing) -> bool:
+    if len(outgoing.attachments) != 1 or outgoing.attachments[0].kind == "sticker" or outgoing.edits:
+        return False
+    return 0 < len(outgoing.text.strip()) <= CAPTION_LIMIT
+
+
+def _markup(outgoing: Outgoing) -> dict[str, Any]:
+    """Choices as buttons under the message; else a key that sends a position or number (private chats only)."""
+    if outgoing.choices:
+        buttons = []
+        for choice, choice_id in zip(outgoing.choices, outgoing.choice_ids, strict=True):
+            if not 1 <= len(choice_id.encode()) <= CHOICE_ID_LIMIT_BYTES:
+                raise ValueError(f"choice id {choice_id!r}: Telegram takes 1 to {CHOICE_ID_LIMIT_BYTES} bytes")
+            buttons.append({"text": choice.label, "callback_data": choice_id})
+        width = 1 if any(len(choice.label) > SHORT_LABEL for choice in outgoing.choices) else 2
+        return {"inline_keyboard": [buttons[start : start + width] for start in range(0, len(buttons), width)]}
+    if outgoing.ask and not outgoing.edits and not outgoing.chat.startswith("-"):
+        return {"keyboard": [[_ASKS[outgoing.ask]]], "one_time_keyboard": True, "resize_keyboard": True}
+    return {}
+
+
+def _answer(status: int, body: bytes) -> dict[str, Any]:
+    """The answer's JSON object when it says ok. Raises SendError; `status` 0: only the body is known."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise SendError(f"Telegram answered {status} without a JSON object", uncertain=True)
+    if answer.get("ok") is True:
+        return answer
+    code = answer.get("error_code", status)
+    says = f"Telegram answered {code}: {answer.get('description', '')}"
+    more = answer.get("parameters")
+    parameters: dict[str, Any] = more if isinstance(more, dict) else {}
+    if code == 429:
+        pause = parameters.get("retry_after")
+        raise SendError(says, retry_after_s=float(pause) if isinstance(pause, (int, float)) else PAUSE_S)
+    if moved_to := parameters.get("migrate_to_chat_id"):
+        raise SendError(says, moved_to=str(moved_to))
+    if code == 403:
+        raise SendError(says, permanent=True, blocked=True)
+    if code in (401, 404):
+        raise SendError(f"{says}: check the bot token in the settings", misconfigured=True)
+    if code == 409:
+        raise SendError(f"{says}: one process polls, and only without a webhook", misconfigured=True)
+    refused = isinstance(code, int) and 400 <= code < 500
+    raise SendError(says, permanent=refused, uncertain=not refused)
+
+
+def _result(call: Call, status: int, body: bytes) -> dict[str, Any]:
+    """The result's fields, {} for a mere true. An edit that changes nothing has succeeded."""
+    try:
+        result = _answer(status, body).get("result")
+    except SendError as refused:
+        if refused.permanent and "message is not modified" in str(refused):
+            return {"message_id": json.loads(call.body)["message_id"]}
+        raise
+    return result if isinstance(result, dict) else {}

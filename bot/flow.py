@@ -1,0 +1,469 @@
+"""The flow language: what a flow is, and how its YAML becomes one.
+
+Text only (no YAML booleans, dates or numbers), no code, no expressions, unknown and doubled keys refused. A file's
+mistakes are collected and reported together, each with its line, step and what to do. Whether a flow is any *good*
+(reachable, sourced, within a channel's limits) is bot/check.py's question.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+AskKind = Literal["text", "phone", "date", "place", "photo", "number", "consent"]
+ASK_KINDS: tuple[AskKind, ...] = ("text", "phone", "date", "place", "photo", "number", "consent")
+VERDICTS = ("scam", "suspicious", "official", "unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """What goes wrong at a step, as residents say it, and what helps. `then` leads on once it helped."""
+
+    sign: str
+    also: tuple[str, ...]
+    say: str
+    then: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    id: str
+    line: int
+    #: where to go on; None: the next step in the file
+    then: str | None = None
+    #: the same in plainer words, for a resident who did not understand
+    simpler: str = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say(_Step):
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(_Step):
+    text: str
+    kind: AskKind
+    #: the placeholder under which later texts use the answer
+    key: str
+    #: where a refusal leads (consent), or "không có" where the answer may be left out
+    otherwise: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    label: str
+    also: tuple[str, ...]
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose(_Step):
+    text: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Do(_Step):
+    """One action on the phone. Done, Stuck, Person and Back come by themselves."""
+
+    text: str
+    stuck: tuple[Stuck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(_Step):
+    """A scam check of what the resident pastes. `verdicts` leads on by verdict; others go to `then`."""
+
+    text: str
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Go(_Step):
+    """Another flow, and back to the step after this one."""
+
+    flow: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOff(_Step):
+    """To a person. `text` is said first ("" for nothing). In the intake flow it opens the case."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End(_Step):
+    text: str
+
+
+Step = Say | Ask | Choose | Do | Check | Go | HandOff | End
+#: steps at which a resident's answer is awaited
+Waiting = Ask | Choose | Do | Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One guided dialogue. `steps` keeps the file's order; `version` is the hash of the file's text."""
+
+    id: str
+    version: str
+    file: str
+    title: str
+    topic: str
+    asked_as: tuple[str, ...]
+    verified_on: date | None
+    expires_on: date | None
+    sources: tuple[str, ...]
+    owner: str
+    #: after so many silent hours the resident is asked once whether to go on
+    remind_hours: int
+    moved: Mapping[str, str]
+    steps: Mapping[str, Step]
+
+    @property
+    def first(self) -> Step:
+        return next(iter(self.steps.values()))
+
+    def after(self, step: Step) -> str | None:
+        """Where a step leads when nothing else says so: its `then`, else the next in file order, else None."""
+        if step.then is not None:
+            return step.then
+        ids = list(self.steps)
+        place = ids.index(step.id) + 1
+        return ids[place] if place < len(ids) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in content: where it is, and what to do about it."""
+
+    file: str
+    line: int
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f" {self.where}:" if self.where else ""
+        return f"{self.file}:{self.line}:{where} {self.message}"
+
+
+class FlowError(ValueError):
+    """A flow file that cannot be read. `problems` names every mistake in it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+_FLOW_KEYS = {
+    "title", "topic", "asked_as", "verified_on", "expires_on", "sources", "owner", "remind_hours", "moved", "steps",
+}  # fmt: skip
+_COMMON_KEYS = {"then", "simpler", "picture"}
+_STEP_KEYS: dict[str, set[str]] = {
+    "say": set(),
+    "ask": {"kind", "as", "otherwise"},
+    "choose": {"options"},
+    "do": {"stuck"},
+    "check": {"verdicts"},
+    "go": set(),
+    "hand_off": set(),
+    "end": set(),
+}
+_STUCK_KEYS = {"sign", "also", "say", "then"}
+_OPTION_KEYS = {"also", "then"}
+
+
+class _Reader:
+    """Walks the YAML nodes of one file and collects problems instead of stopping at the first."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.where = ""
+        self.problems: list[Problem] = []
+
+    def wrong(self, node: yaml.Node | None, message: str) -> None:
+        line = node.start_mark.line + 1 if node is not None else 1
+        self.problems.append(Problem(file=self.file, line=line, where=self.where, message=message))
+
+    def pairs(self, node: yaml.Node | None, known: set[str] | None, what: str) -> dict[str, yaml.Node]:
+        """The keys of a mapping, in file order; unknown and doubled ones are problems."""
+        if not isinstance(node, yaml.MappingNode):
+            self.wrong(node, f"{what} must be a mapping of `key: value` lines")
+            return {}
+        out: dict[str, yaml.Node] = {}
+        for key_node, value in node.value:
+            key = str(key_node.value)
+            if key in out:
+                self.wrong(key_node, f"{key!r} stands twice in {what}: keep one")
+            elif known is not None and key not in known:
+                self.wrong(key_node, f"unknown key {key!r} in {what}: use one of {', '.join(sorted(known))}")
+            else:
+                out[key] = value
+        return out
+
+    def text(self, node: yaml.Node | None, what: str, default: str = "") -> str:
+        if node is None:
+            return default
+        if not isinstance(node, yaml.ScalarNode):
+            self.wrong(node, f"{what} must be text; quote it if it contains ': '")
+            return default
+        return str(node.value).strip()
+
+    def texts(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        if not isinstance(node, yaml.SequenceNode):
+            self.wrong(node, f"{what} must be a list of `- text` lines")
+            return ()
+        return tuple(self.text(item, what) for item in node.value)
+
+    def day(self, node: yaml.Node | None, what: str) -> date | None:
+        if node is None:
+            return None
+        try:
+            return date.fromisoformat(self.text(node, what))
+        except ValueError:
+            self.wrong(node, f"{what} must be a day such as 2026-11-21")
+            return None
+
+
+def parse(text: str, file: str) -> Flow:
+    """A flow from its YAML. The file's stem is the flow's id. Raises FlowError with every problem found."""
+    reader = _Reader(file)
+    try:
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        detail = getattr(error, "problem", None) or "not readable as YAML"
+        reader.problems.append(Problem(file=file, line=line, where="", message=f"{detail}: mend the YAML here"))
+        raise FlowError(tuple(reader.problems)) from error
+    head = reader.pairs(root, _FLOW_KEYS, "the flow")
+    steps = _steps(reader, head.get("steps"), root)
+    flow = Flow(
+        id=Path(file).stem,
+        version=hashlib.sha256(text.encode()).hexdigest()[:12],
+        file=file,
+        title=reader.text(head.get("title"), "title"),
+        topic=reader.text(head.get("topic"), "topic"),
+        asked_as=reader.texts(head.get("asked_as"), "asked_as"),
+        verified_on=reader.day(head.get("verified_on"), "verified_on"),
+        expires_on=reader.day(head.get("expires_on"), "expires_on"),
+        sources=reader.texts(head.get("sources"), "sources"),
+        owner=reader.text(head.get("owner"), "owner"),
+        remind_hours=_hours(reader, head.get("remind_hours")),
+        moved=_moved(reader, head.get("moved"), steps),
+        steps=steps,
+    )
+    for key in ("title", "topic"):
+        if not getattr(flow, key) and root is not None:
+            reader.wrong(root, f"{key!r} is missing: add a `{key}: ...` line")
+    for line, where, target in _targets(flow):
+        if target not in steps:
+            message = f"leads to step {target!r}, which does not exist: name one of this flow's steps"
+            reader.problems.append(Problem(file=file, line=line, where=where, message=message))
+    if reader.problems:
+        raise FlowError(tuple(sorted(reader.problems, key=lambda problem: problem.line)))
+    return flow
+
+
+def _hours(reader: _Reader, node: yaml.Node | None) -> int:
+    value = reader.text(node, "remind_hours", "20")
+    if value.isdigit() and 1 <= int(value) <= 720:
+        return int(value)
+    reader.wrong(node, "remind_hours must be a whole number of hours from 1 to 720")
+    return 20
+
+
+def _moved(reader: _Reader, node: yaml.Node | None, steps: Mapping[str, Step]) -> dict[str, str]:
+    if node is None:
+        return {}
+    moved = {old: reader.text(new, "moved") for old, new in reader.pairs(node, None, "moved").items()}
+    for old, new in moved.items():
+        if old in steps:
+            reader.wrong(node, f"moved names {old!r}, which still exists: take the line out")
+        if new not in steps:
+            reader.wrong(node, f"moved leads to {new!r}, which does not exist: name one of this flow's steps")
+    return moved
+
+
+def _steps(reader: _Reader, node: yaml.Node | None, root: yaml.Node | None) -> dict[str, Step]:
+    if node is None:
+        reader.wrong(root, "'steps' is missing: a flow needs at least one step")
+        return {}
+    steps: dict[str, Step] = {}
+    for step_id, body in reader.pairs(node, None, "steps").items():
+        reader.where = f"step {step_id!r}"
+        step = _step(reader, step_id, body)
+        if step is not None:
+            steps[step_id] = step
+    reader.where = ""
+    if not steps and not reader.problems:
+        reader.wrong(node, "'steps' is empty: a flow needs at least one step")
+    return steps
+
+
+def _step(reader: _Reader, step_id: str, node: yaml.Node) -> Step | None:
+    if not isinstance(node, yaml.MappingNode):
+        reader.wrong(node, "a step must be a mapping that starts with its verb, such as `say: ...`")
+        return None
+    present = [str(key.value) for key, _ in node.value]
+    verbs = [verb for verb in _STEP_KEYS if verb in present]
+    if len(verbs) != 1:
+        found = "none" if not verbs else " and ".join(verbs)
+        reader.wrong(node, f"a step has exactly one verb of {', '.join(_STEP_KEYS)}; found {found}")
+        return None
+    verb = verbs[0]
+    keys = reader.pairs(node, {verb} | _STEP_KEYS[verb] | _COMMON_KEYS, f"a `{verb}` step")
+    text = reader.text(keys.get(verb), verb)
+    if not text and verb != "hand_off":
+        reader.wrong(keys.get(verb, node), f"`{verb}` is empty: write what the resident reads")
+    then = keys.get("then")
+    common = _Common(
+        id=step_id,
+        line=node.start_mark.line + 1,
+        then=reader.text(then, "then") if then is not None else None,
+        simpler=reader.text(keys.get("simpler"), "simpler"),
+        picture=reader.text(keys.get("picture"), "picture"),
+    )
+    return _BUILD[verb](reader, node, keys, text, common)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    """The keys that every step may have."""
+
+    id: str
+    line: int
+    then: str | None
+    simpler: str
+    picture: str
+
+
+_Keys = Mapping[str, yaml.Node]
+
+
+def _say(_r: _Reader, _n: yaml.Node, _k: _Keys, text: str, c: _Common) -> Step:
+    return Say(id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text)
+
+
+def _ask(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
+    name = reader.text(keys.get("kind"), "kind", "text")
+    kind = next((k for k in ASK_KINDS if k == name), None)
+    if kind is None:
+        reader.wrong(keys.get("kind", node), f"unknown kind {name!r}: use one of {', '.join(ASK_KINDS)}")
+        kind = "text"
+    key = reader.text(keys.get("as"), "as")
+    if not key and kind not in ("place", "consent"):
+        reader.wrong(node, "`as` is missing: name the answer, so that later texts can use {it}")
+    other = keys.get("otherwise")
+    otherwise = reader.text(other, "otherwise") if other is not None else None
+    if kind == "consent" and otherwise is None:
+        reader.wrong(node, "a consent step needs `otherwise`: the step for a resident who says no")
+    return Ask(
+        id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture,
+        text=text, kind=kind, key=key, otherwise=otherwise,
+    )  # fmt: skip
+
+
+def _choose(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
+    options: list[Option] = []
+    for label, body in reader.pairs(keys.get("options", node), None, "options").items() if "options" in keys else ():
+        if isinstance(body, yaml.MappingNode):
+            inner = reader.pairs(body, _OPTION_KEYS, f"option {label!r}")
+            also, then = reader.texts(inner.get("also"), "also"), reader.text(inner.get("then"), "then")
+        else:
+            also, then = (), reader.text(body, f"option {label!r}")
+        if not then:
+            reader.wrong(body, f"option {label!r} leads nowhere: write `{label}: step-id`")
+        options.append(Option(label=label, also=also, then=then))
+    if len(options) < 2:
+        reader.wrong(node, "`choose` needs `options` with at least two choices")
+    return Choose(
+        id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, options=tuple(options)
+    )
+
+
+def _do(reader: _Reader, _n: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
+    found: list[Stuck] = []
+    listed = keys.get("stuck")
+    if listed is not None and not isinstance(listed, yaml.SequenceNode):
+        reader.wrong(listed, "stuck must be a list of `- sign: ...` entries")
+        listed = None
+    for item in listed.value if listed is not None else ():
+        inner = reader.pairs(item, _STUCK_KEYS, "a stuck entry")
+        for key in ("sign", "say"):
+            if not reader.text(inner.get(key), key):
+                reader.wrong(item, f"a stuck entry needs `{key}`")
+        then = inner.get("then")
+        found.append(
+            Stuck(
+                sign=reader.text(inner.get("sign"), "sign"),
+                also=reader.texts(inner.get("also"), "also"),
+                say=reader.text(inner.get("say"), "say"),
+                then=reader.text(then, "then") if then is not None else None,
+            )
+        )
+    return Do(id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, stuck=tuple(found))
+
+
+def _check(reader: _Reader, _n: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
+    verdicts: dict[str, str] = {}
+    if "verdicts" in keys:
+        pairs = reader.pairs(keys["verdicts"], set(VERDICTS), "verdicts")
+        verdicts = {verdict: reader.text(target, verdict) for verdict, target in pairs.items()}
+    return Check(id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, verdicts=verdicts)
+
+
+def _go(_r: _Reader, _n: yaml.Node, _k: _Keys, text: str, c: _Common) -> Step:
+    return Go(id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, flow=text)
+
+
+def _hand_off(_r: _Reader, _n: yaml.Node, _k: _Keys, text: str, c: _Common) -> Step:
+    return HandOff(id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text)
+
+
+def _end(_r: _Reader, _n: yaml.Node, _k: _Keys, text: str, c: _Common) -> Step:
+    return End(id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text)
+
+
+_BUILD: dict[str, Callable[[_Reader, yaml.Node, _Keys, str, _Common], Step]] = {
+    "say": _say, "ask": _ask, "choose": _choose, "do": _do,
+    "check": _check, "go": _go, "hand_off": _hand_off, "end": _end,
+}  # fmt: skip
+
+
+def ways(flow: Flow, step: Step) -> Iterator[str]:
+    """The ids of all steps to which a step of this flow can lead directly."""
+    yield from (target for _, _, target in _explicit(step))
+    if not isinstance(step, Choose | HandOff | End) and step.then is None and (following := flow.after(step)):
+        yield following
+
+
+def _explicit(step: Step) -> Iterator[tuple[int, str, str]]:
+    where = f"step {step.id!r}"
+    if step.then is not None:
+        yield step.line, where, step.then
+    match step:
+        case Choose():
+            yield from ((step.line, where, option.then) for option in step.options)
+        case Do():
+            yield from ((step.line, where, sign.then) for sign in step.stuck if sign.then is not None)
+        case Check():
+            yield from ((step.line, where, target) for target in step.verdicts.values())
+        case Ask(otherwise=str(target)):
+            yield step.line, where, target
+        case _:
+            pass
+
+
+def _targets(flow: Flow) -> Iterator[tuple[int, str, str]]:
+    for step in flow.steps.values():
+        yield from _explicit(step)

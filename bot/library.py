@@ -1,0 +1,120 @@
+"""All that a turn looks things up in: flows, answers, places, phrases. Read once, passed on, never changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.answers import Answers
+from bot.flow import Flow, FlowError, Problem, Step, parse
+from bot.model import Position
+from bot.phrases import Phrases
+from knowledge import articles as article_files
+from knowledge.articles import Article
+from knowledge.places import Gazetteer
+from knowledge.scams import ScamCheck
+from knowledge.search import Entry, Index
+
+#: the flow that asks for consent, place and problem, and whose hand_off opens the case
+INTAKE = "gap-nguoi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """`old` holds the versions on which somebody still stands, by (flow, version)."""
+
+    flows: Mapping[str, Flow]
+    articles: Mapping[str, Article]
+    index: Index
+    gazetteer: Gazetteer
+    scams: ScamCheck
+    phrases: Phrases
+    answers: Answers
+    old: Mapping[tuple[str, str], Flow] = field(default_factory=dict)
+    #: province codes that this deployment serves: they break ties between places of one name
+    home: tuple[str, ...] = ()
+    #: the hamlets known in each commune, in the order in which they are offered
+    hamlets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def stand(self, position: Position) -> tuple[Flow, Step, Position] | None:
+        """Where a resident really stands, given that the flow may have been edited under them.
+
+        Same step id and same kind: they move on to the new text. Named in `moved`: there. Else they finish on the old
+        version where it is kept. None: nothing of it is left.
+        """
+        new = self.flows.get(position.flow)
+        old = new if new and new.version == position.version else self.old.get((position.flow, position.version))
+        before = old.steps.get(position.step) if old else None
+        if new is not None:
+            step_id = new.moved.get(position.step, position.step)
+            after = new.steps.get(step_id)
+            if after is not None and (before is None or step_id != position.step or type(after) is type(before)):
+                return new, after, _at(position, new, step_id)
+        if old is not None and before is not None:
+            return old, before, position
+        return None
+
+
+def _at(position: Position, flow: Flow, step_id: str) -> Position:
+    if position.version == flow.version and position.step == step_id:
+        return position
+    trail = tuple(past for past in position.trail if past in flow.steps)
+    return Position(flow=flow.id, version=flow.version, step=step_id, trail=trail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """Where the content lies. The defaults are the packages' own folders."""
+
+    flows: Path = Path(__file__).parent / "flows"
+    words: Path = Path(__file__).parent
+    knowledge: Path = Path(__file__).parent.parent / "knowledge"
+
+
+def load_flows(folder: Path) -> dict[str, Flow]:
+    """Every flow of a folder by id, in file-name order. Raises FlowError with all problems of all files."""
+    flows: dict[str, Flow] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            flow = parse(path.read_text(encoding="utf-8"), str(path))
+        except (FlowError, UnicodeDecodeError) as error:
+            problems += (
+                error.problems
+                if isinstance(error, FlowError)
+                else [Problem(file=str(path), line=1, where="", message="is not UTF-8 text: save it as UTF-8")]
+            )
+        else:
+            flows[flow.id] = flow
+    if INTAKE not in flows and not problems:
+        message = f"the flow {INTAKE!r} is missing: without it nobody can be handed to a person"
+        problems.append(Problem(file=str(folder / f"{INTAKE}.yaml"), line=1, where="", message=message))
+    if problems:
+        raise FlowError(tuple(problems))
+    return flows
+
+
+def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = ()) -> Library:
+    """Read everything. Raises FlowError, ArticleErrors or ValueError: a caller with a good library keeps that one."""
+    flows = load_flows(folders.flows)
+    articles = article_files.load(folders.knowledge / "articles")
+    return Library(
+        flows=flows,
+        articles={article.id: article for article in articles},
+        index=Index.load(folders.knowledge / "topics", entries(flows.values(), articles)),
+        gazetteer=Gazetteer.load(folders.knowledge / "places"),
+        scams=ScamCheck.load(folders.knowledge / "scams"),
+        phrases=Phrases.load(folders.words / "phrases.yaml"),
+        answers=Answers.load(folders.words),
+        old={(flow.id, flow.version): flow for flow in old},
+        home=home,
+    )
+
+
+def entries(flows: Iterable[Flow], articles: Iterable[Article]) -> tuple[Entry, ...]:
+    """What the search can find: flows first, so that they win a tie."""
+    return (
+        *(Entry(kind="flow", id=flow.id, topic=flow.topic, title=flow.title, asked_as=flow.asked_as, body="")
+          for flow in flows if flow.id != INTAKE),
+        *(Entry(kind="article", id=one.id, topic=one.topic, title=one.title, asked_as=one.asked_as, body=one.body)
+          for one in articles),
+    )  # fmt: skip

@@ -1,0 +1,303 @@
+"""The nouns of a conversation, and the closed unions Event (what happened) and Effect (what to do about it).
+
+Never holds behaviour: transitions are in engine.py and handoff.py. All times are aware and UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Owner = Literal["bot", "team"]
+MediaKind = Literal["photo", "voice", "video", "file", "sticker"]
+PlaceHow = Literal["typed", "pin", "button"]
+CaseState = Literal["none", "waiting", "taken"]
+Outcome = Literal["solved", "visit", "passed_on", "no_answer", "resident_left"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A picture, voice or file. `ref` is the provider's file id before the media store has it, `media:<id>` after."""
+
+    kind: MediaKind
+    ref: str
+    name: str = ""
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A pin, in degrees. It is resolved to a commune within the turn and never stored."""
+
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A phone number that a channel hands over. `own` is False for somebody else's card: do not trust that one."""
+
+    phone: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One thing a resident can pick. `id` is what the engine acts on ("done", "flow:vneid", "option:2")."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Menu:
+    """The choices of the newest question. Channels send them back as "<number>.<place in choices, from 1>"."""
+
+    number: int
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a resident lives: today's 5-digit commune code and the hamlet as they call it ("" when unknown)."""
+
+    commune: str
+    hamlet: str = ""
+    how: PlaceHow = "typed"
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where in a flow a resident stands. The flow's version is pinned: an edit never moves them by surprise."""
+
+    flow: str
+    version: str
+    step: str
+    #: steps they waited at before this one, oldest first: what "quay lại" goes back along
+    trail: tuple[str, ...] = ()
+    #: how far the dialogue inside the step is ("" at its start), such as "confirm" while a place is confirmed
+    stage: str = ""
+    #: what that dialogue must keep between two turns, such as the codes of the communes on offer
+    draft: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """All that is kept between two turns of one chat. Stored as JSON by record.py."""
+
+    channel: str
+    chat: str
+    held_by: Owner = "bot"
+    #: raised at each change of owner: a reply composed under an older epoch is not sent
+    epoch: int = 0
+    position: Position | None = None
+    #: paused positions, innermost last
+    stack: tuple[Position, ...] = ()
+    menu: Menu | None = None
+    #: menus shown so far; the newest has this number
+    menus: int = 0
+    #: the menu acted on last, and when: a second press of the same button a moment later is no new wish
+    answered: int = 0
+    answered_at: datetime | None = None
+    #: when to come back if nothing is heard; None: never
+    wake_at: datetime | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    #: messages in a row that were not understood
+    misses: int = 0
+    #: stuck signs met at this step, so that the same advice is not given twice
+    tried: tuple[str, ...] = ()
+    place: Place | None = None
+    consent: datetime | None = None
+    case: CaseState = "none"
+    #: when a waiting resident was last told that their words are kept
+    acked_at: datetime | None = None
+    #: the kind warning about secrets is given once
+    warned: bool = False
+    greeted: bool = False
+
+
+# --- what happened ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """One message of a person, as a channel parsed it; `text` is already masked by knowledge.secrets.
+
+    `choice` is the native payload of a pressed button. `sender` differs from `chat` in groups. `reply_to` is the
+    provider's id of the message answered. `secrets` are the kinds that were masked.
+    """
+
+    channel: str
+    chat: str
+    message_id: str
+    sent_at: datetime
+    text: str = ""
+    choice: str | None = None
+    point: Point | None = None
+    attachments: tuple[Attachment, ...] = ()
+    contact: Contact | None = None
+    sender: str = ""
+    sender_name: str = ""
+    reply_to: str | None = None
+    edited: bool = False
+    group: bool = False
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """The channel says whether this resident can be written to at all (they blocked or unblocked the bot)."""
+
+    channel: str
+    chat: str
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitExpired:
+    """Nothing was heard until `due_at`. Stale when the conversation's wake_at is another."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseTaken:
+    case: int
+    #: how the resident knows them: "chị Lan, Tổ công nghệ số ấp 3"
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseWaits:
+    """Nobody is free: the case stays in its queue. `promised_at` is when an answer can be expected."""
+
+    case: int
+    promised_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSaid:
+    case: int
+    member: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosed:
+    case: int
+    outcome: Outcome
+    visit_on: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crashed:
+    """An event raised three times: the conversation goes to a person. `message` is what the resident had written."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferExpired:
+    """Nobody tapped in time. Stale when the offer was answered meanwhile."""
+
+    offer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDeclined:
+    case: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LadderAgain:
+    """A case that waits is put to the members once more, from the first rung."""
+
+    case: int
+
+
+CaseEvent = OfferExpired | OfferDeclined | LadderAgain
+Event = Inbound | WaitExpired | CaseTaken | CaseWaits | MemberSaid | CaseClosed | Crashed
+
+
+# --- what to do about it ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Words to the resident. `choices` are numbered on channels without buttons.
+
+    `notice` says where things stand (taken, waiting, closed): it stays true when the conversation changes hands, so
+    a raised epoch does not void it. `ask` lets a channel offer its own way to send a position or phone number.
+    `picture` names a file of the flow library.
+    """
+
+    text: str
+    choices: tuple[Choice, ...] = ()
+    menu: int = 0
+    attachments: tuple[Attachment, ...] = ()
+    author: Literal["bot", "member"] = "bot"
+    notice: bool = False
+    ask: Literal["", "location", "phone"] = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCase:
+    """Hand over to the nearest member. `problem` is the resident's own words; the rest becomes the summary."""
+
+    topic: str
+    flow: str
+    step: str
+    problem: str
+    answers: Mapping[str, str]
+    tried: tuple[str, ...]
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """A resident's words to whoever holds the case, or to its queue."""
+
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveCase:
+    """The resident went back to the bot, or stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """Something about the resident worth a line of its own: their place, consent, feedback."""
+
+    what: Literal["place", "consent", "feedback"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A fact for the log, from which reports are made. Never a resident's words."""
+
+    what: str
+    flow: str = ""
+    step: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Erase what is kept of this resident: their words, place, answers."""
+
+
+Effect = Reply | OpenCase | Relay | LeaveCase | Remember | Note | Forget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The outcome of one event: the next state, and the effects in the order in which they were decided."""
+
+    conversation: Conversation
+    effects: tuple[Effect, ...]

@@ -1,0 +1,109 @@
+"""What the bot says by itself: phrases.yaml as typed fields. A missing phrase stops the start, not a talk."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phrases:
+    """One field a phrase, named as in the file. {names} in a phrase are filled in with str.format."""
+
+    greeting: str
+    menu: str
+    menu_more: str
+    menu_person: str
+    menu_list: str
+    can_do: str
+    done: str
+    stuck: str
+    person: str
+    back: str
+    fixed: str
+    still: str
+    resume: str
+    again: str
+    stop: str
+    skip: str
+    yes: str
+    no: str
+    agree: str
+    disagree: str
+    unknown: str
+    start_flow: str
+    which_sign: str
+    other_sign: str
+    try_person: str
+    tell_trouble: str
+    go_on: str
+    go_on_or: str
+    did_you_mean: str
+    not_that: str
+    not_that_say: str
+    more_guides: str
+    stopped: str
+    nothing_back: str
+    old_button: str
+    edited: str
+    thanks: str
+    secret_warning: str
+    no_text: str
+    photo_here: str
+    lost_place: str
+    remind: str
+    repair_first: str
+    repair_choices: str
+    repair_open: str
+    repair_person: str
+    repair_last: str
+    bad_phone: str
+    bad_date: str
+    bad_number: str
+    bad_photo: str
+    check_scam: str
+    check_suspicious: str
+    check_unknown: str
+    place_known: str
+    place_change: str
+    place_again: str
+    place_which: str
+    place_none: str
+    place_confirm: str
+    place_confirm_old: str
+    place_province: str
+    place_district: str
+    place_commune: str
+    place_unknown: str
+    place_hamlet: str
+    pin_which: str
+    waiting_ack: str
+    taken: str
+    waits: str
+    closed_solved: str
+    closed_visit: str
+    closed_passed_on: str
+    closed_no_answer: str
+    closed_resident_left: str
+    feedback_good: str
+    feedback_bad: str
+    left_team: str
+    still_waiting: str
+    back_to_waiting: str
+    forget_sure: str
+    forget_yes: str
+    forget_no: str
+    forgotten: str
+    kept: str
+    crashed: str
+
+    @classmethod
+    def load(cls, path: Path) -> "Phrases":
+        """Raises ValueError naming the phrases that are missing or unknown."""
+        read: dict[str, str] = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 BaseLoader makes text only
+        known = {field.name for field in fields(cls)}
+        if missing := sorted(known - read.keys()):
+            raise ValueError(f"{path}: phrases missing: {', '.join(missing)}")
+        if unknown := sorted(read.keys() - known):
+            raise ValueError(f"{path}: unknown phrases: {', '.join(unknown)}; take them out or add them to phrases.py")
+        return cls(**{name: text.strip() for name, text in read.items()})

@@ -1,0 +1,141 @@
+"""Learns the topic weights from the utterances under knowledge/topics. Build time only: the one user of scikit-learn.
+
+The same data give the same file, byte for byte, on the same machine. Never run by the service.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.text import read, strip_marks
+from knowledge.weights import Weights, WeightsError, features, weighed
+
+WEIGHTS_FILE = "weights.npz"
+OUT = "out"
+_STRENGTH = 30.0  # inverse of the regularisation
+_SEEN_AT_LEAST = 2  # rarer features only fit the writer's hand
+_LEXICON_FILES = ("teencode.tsv", "phrases.tsv", "foreign.tsv")
+
+
+class UtteranceError(Exception):
+    """A line of the training data cannot be used; the message names file and line and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    topic: str
+    text: str
+    path: Path
+    line: int
+
+
+def load(folder: Path) -> tuple[Utterance, ...]:
+    """Every line of every <topic>.txt that is not empty and no "#" comment, in file order."""
+    utterances: list[Utterance] = []
+    first: dict[str, Utterance] = {}
+    for path in sorted(folder.glob("*.txt")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            one = Utterance(path.stem, line.strip(), path, number)
+            known = first.setdefault(one.text, one)
+            if known.topic != one.topic:
+                raise UtteranceError(
+                    f"{path}:{number}: the same words stand for {known.topic} in {known.path.name}:{known.line}; "
+                    "keep them under one topic only"
+                )
+            utterances.append(one)
+    if not utterances:
+        raise UtteranceError(f"{folder}: no utterances; write <topic>.txt files with one message a line")
+    return tuple(utterances)
+
+
+def learn(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> None:
+    """Writes folder/weights.npz from the utterances and `aliases`, pairs of topic and another way to ask for it."""
+    rows = [(one.topic, one.text) for one in load(folder)] + list(aliases)
+    weights = fit(rows, fingerprint(folder, aliases))
+    np.savez(
+        folder / WEIGHTS_FILE,
+        classes=_bytes("\n".join(weights.classes)),
+        vocabulary=_bytes("\n".join(weights.vocabulary)),
+        rarity=weights.rarity.astype(np.float16),
+        table=weights.table.astype(np.float16),
+        bias=weights.bias,
+        fingerprint=_bytes(weights.fingerprint),
+    )
+
+
+def stale(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> str | None:
+    """Why the weights do not belong to today's data and what to do, or None."""
+    try:
+        stored = Weights.load(folder / WEIGHTS_FILE).fingerprint
+    except WeightsError as error:
+        return str(error)
+    if stored != fingerprint(folder, aliases):
+        return f"{folder / WEIGHTS_FILE}: older than the utterances or words it was learned from; run: gocua learn"
+    return None
+
+
+def fingerprint(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> str:
+    """sha256 over everything the weights are made from."""
+    digest = hashlib.sha256()
+    for path in (*sorted(folder.glob("*.txt")), *(folder.parent / name for name in _LEXICON_FILES)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for topic, text in sorted(aliases):
+        digest.update(f"{topic}\t{text}\n".encode())
+    return digest.hexdigest()
+
+
+def fit(rows: Sequence[tuple[str, str]], mark: str) -> Weights:
+    """Each row is learned as it stands and without its marks, since half the residents type none."""
+    from sklearn.linear_model import LogisticRegression
+
+    seen = dict.fromkeys((topic, form) for topic, text in rows for form in (text, strip_marks(text)))
+    blocks = [features(read(text)) for _, text in seen]
+    vocabulary, rarity = _vocabulary(blocks)
+    classes = tuple(sorted({topic for topic, _ in seen}))
+    wanted = np.array([classes.index(topic) for topic, _ in seen])
+    model = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=400, tol=1e-3)
+    model.fit(_matrix(blocks, vocabulary, rarity), wanted)
+    return Weights(
+        classes=classes,
+        vocabulary=vocabulary,
+        rarity=rarity,
+        table=model.coef_.T.astype(np.float32),
+        bias=model.intercept_.astype(np.float32),
+        fingerprint=mark,
+    )
+
+
+def _vocabulary(blocks: Sequence[tuple[Counter[str], ...]]) -> tuple[dict[str, int], NDArray[np.float32]]:
+    held_by = Counter(name for parts in blocks for part in parts for name in part)
+    names = sorted(name for name, rows in held_by.items() if rows >= _SEEN_AT_LEAST)
+    rarity = [1 + np.log((1 + len(blocks)) / (1 + held_by[name])) for name in names]
+    # Rounded as they will be stored, so that training and run time weigh alike.
+    stored = np.array(rarity, dtype=np.float16).astype(np.float32)
+    return {name: row for row, name in enumerate(names)}, stored
+
+
+def _matrix(
+    blocks: Sequence[tuple[Counter[str], ...]], vocabulary: dict[str, int], rarity: NDArray[np.float32]
+) -> object:
+    from scipy.sparse import csr_array
+
+    starts, columns, values = [0], [], []
+    for parts in blocks:
+        for part in parts:
+            rows, weights = weighed(part, vocabulary, rarity)
+            columns.append(rows)
+            values.append(weights)
+        starts.append(starts[-1] + sum(len(one) for one in columns[-len(parts) :]))
+    cells = (np.concatenate(values), np.concatenate(columns), np.array(starts))
+    return csr_array(cells, shape=(len(blocks), len(vocabulary)))
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode("utf-8"), dtype=np.uint8)

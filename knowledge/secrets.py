@@ -1,0 +1,265 @@
+"""Masks what must never be stored: one-time codes, ID, card and account numbers, passwords, PINs.
+
+Knows how Vietnamese residents type them (no marks, teencode, spaced digits, digits in words). Leaves what the team
+needs: phone numbers, amounts, dates, dossier and customer codes, hotlines. Never logs, never raises, never keeps
+what it masked.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, SPOKEN, Span, numbers
+from knowledge.text import strip_marks
+
+MASKS = {
+    "otp": "[đã che mã OTP]",
+    "password": "[đã che mật khẩu]",
+    "cvv": "[đã che mã CVV]",
+    "card_number": "[đã che số thẻ]",
+    "id_number": "[đã che số căn cước]",
+    "account_number": "[đã che số tài khoản]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    text: str
+    found: tuple[str, ...]
+
+
+def redact(text: str) -> Redacted:
+    """`found` holds each kind once, in order of first finding. `text` comes back untouched when nothing is found.
+
+    Masking changes distances, which can bring another number near its keyword: hence the loop, which ends because
+    every round masks at least one more character. So redact(redact(x)) is redact(x).
+    """
+    masked, found = text, list[str]()
+    while spans := _secrets(composed := unicodedata.normalize("NFC", masked)):
+        pieces, at = [], 0
+        for start, end, kind in spans:
+            pieces += [composed[at:start], MASKS[kind]]
+            at = end
+            if kind not in found:
+                found.append(kind)
+        masked = "".join(pieces) + composed[at:]
+    return Redacted(masked, tuple(found))
+
+
+def _secrets(text: str) -> list[Span]:
+    bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
+    if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or SPOKEN.search(bare)):
+        return []
+    spans = [*_codes(bare), *_passwords(text, bare), *numbers(bare)]
+    merged = list[Span]()
+    for start, end, kind in sorted(spans, key=lambda span: span[0]):
+        if merged and start < merged[-1][1]:
+            first, last, older = merged.pop()
+            merged.append((first, max(last, end), older))
+        else:
+            merged.append((start, end, kind))
+    return merged
+
+
+# --- the text as it is matched: same length as the original, lower case, no marks, ASCII digits ---------------------
+
+
+def _bare_letters() -> dict[int, str]:
+    table = {}
+    for code in (*range(0x41, 0x250), *range(0x1E00, 0x1F00)):
+        bare = strip_marks(chr(code)).lower()
+        if len(bare) == 1:
+            table[code] = bare
+    table |= {0xFF10 + digit: str(digit) for digit in range(10)}
+    table |= {0x1D7CE + offset: str(offset % 10) for offset in range(50)}
+    table |= dict.fromkeys((0xA0, 0x200B, 0x200C, 0x200D, 0x202F, 0x2060, 0xFEFF), " ")
+    table |= dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014), "-")
+    table |= dict.fromkeys((0xB7, 0x2022), ".")
+    return table
+
+
+_BARE = _bare_letters()
+_MASK = re.compile("|".join(re.escape(mask) for mask in MASKS.values()))
+_DIGIT = re.compile(r"\d")
+
+
+# --- one-time codes and CVV ------------------------------------------------------------------------------------------
+
+_CODE = (
+    r"(?<!\d)(?P<code>\d{4,8}|\d{3}[ .\-]\d{3}|\d\d(?:[ .\-]\d\d){1,3}|\d(?:[ .,\-]{1,2}\d){3,7}"
+    rf"|{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,7}}(?![a-z]))(?!\d)"
+)
+_END = r"[\s:=.,()\-><\"'*#/;]{0,4}"
+_OTP = (
+    r"(?<![a-z])(?:(?:ma |so )?(?:o\.?t\.?p|opt|mxn|mxt|mxm)|ma (?:so )?(?:xac ?(?:nhan|thuc|minh)|kich hoat|"
+    r"dang nhap|vao app"
+    r"|code|bao mat)|(?:verification|security|confirmation|login|access) code|one[- ]time (?:password|code))(?![a-z])"
+)
+_NOT_CODE = (
+    r"(?:tru|nam|phi|gia|tien|ho|don|cccd|cmnd|cmt|sdt|hotline|dai|ngay|goi|mat|sau|trong|so tien|stk|soan|pb|pe|pa)"
+)
+_WORDS = rf"(?:[ ,:()\-_'\"/]{{1,3}}(?!{_NOT_CODE}\b)[a-z]+){{0,8}}?"
+_CODE_AFTER = re.compile(rf"(?<!soan )(?<!nhan tin ){_OTP}(?P<words>{_WORDS}){_END}{_CODE}")
+_CODE_LATER = re.compile(rf"{_OTP}[^\0]{{1,160}}?\b(?:la|is|otp|ma|code)[ :=]{{1,3}}{_CODE}")
+_CODE_BEFORE = re.compile(
+    rf"{_CODE}\s*(?:[(\-:,=]|la|is|as|day la|chinh la|chac la)\s*(?:your |so |cai |the )?(?:[a-z]+ )?{_OTP}"
+)
+_CODE_BARE = re.compile(
+    r"\b(?<!mat )(?:ma|code|ma so|doc so|doc ma so)(?: (?:\d|sau) so)?(?: (?:do|nay|kia|no|la|ay|gui|ve|thi|"
+    r"minh|cua|toi|e|em)){0,4}"
+    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?![\d.,/\-]*\d)"
+)
+_CVV = re.compile(
+    r"(?<![a-z])(?:cvv2?|cvc2?|ma bao mat(?: the)?|(?:3|ba) (?:chu )?so (?:o )?(?:mat |phia |"
+    r"dang )?sau(?: the)?)(?![a-z0-9])"
+    rf"(?:[ ,:()\-]{{1,3}}(?:cua|tren|sau|the|la|toi|em|tui|con|minh|mat|ma|so|visa|ghi|in|atm)){{0,6}}{_END}"
+    r"(?P<code>\d{3,4}|\d(?:[ .\-]\d){2,3})(?![.,]?\d)"
+)
+
+
+def _codes(bare: str) -> Iterator[Span]:
+    for pattern in (_CODE_AFTER, _CODE_LATER, _CODE_BEFORE, _CODE_BARE):
+        for match in pattern.finditer(bare):
+            start, end = match.span("code")
+            digits = _digits(match["code"])
+            near = re.search(r"(?:\bla|\bis|[:=(])\s*$", bare[match.start() : start]) or len(match[0]) < 22
+            short = 0 < len(digits) < 5 and pattern in (_CODE_AFTER, _CODE_LATER) and not near
+            if not (short or HOTLINE.match(digits) or MONEY_AFTER.match(bare, end) or _date_or_dial(bare, start, end)):
+                yield start, end, "otp"
+    for match in _CVV.finditer(bare):
+        if not MONEY_AFTER.match(bare, match.end("code")):
+            yield *match.span("code"), "cvv"
+
+
+def _digits(text: str) -> str:
+    return "".join(_DIGIT.findall(text))
+
+
+def _date_or_dial(bare: str, start: int, end: int) -> bool:
+    """A date, or part of a longer code: 12.05.2026, H29-241121."""
+    return bool(DATE.match(bare, start)) or bare[end : end + 1] == "/" or bare[start - 1 : start] == "/"
+
+
+# --- passwords, passcodes, PINs --------------------------------------------------------------------------------------
+
+_PASSWORD_WORD = re.compile(
+    r"(?<![a-z0-9])(?:(?P<sure>mat ?khau|m[aâ]t kh[aâ]u|mkhau|m\.khau|password|passwd|passcode|pass ?code|pwd?|"
+    r"mat ma)|(?P<pass>pass|pas)"
+    r"|(?P<mine>mk)|(?P<pin>(?:(?P<sure_pin>ma |so )pin|pin)))(?![a-z])"
+)
+_OWNER = (
+    r"(?:cua|toi|tui|em|e|con|bac|minh|ba|ma|me|chong|vo|ong|chi|anh|no|vneid|app|ung dung|ngan hang|nh|bank|"
+    r"vcb|bidv|acb|mb|"
+    r"vietcombank|agribank|vietinbank|techcombank|sacombank|tpbank|vpbank|momo|zalo|zalopay|facebook|fb|gmail|"
+    r"email|mail|"
+    r"wifi|dang nhap|dn|tai khoan|tk|the|atm|moi|cu|cap 2|cap2|muc 2|dvc|cong|dich vu cong|vssid|may|dien thoai|dt|"
+    r"sim|ky so|ipay|smart ?banking|digibank|so|hien tai|mac dinh|tam thoi|viettel|vi|rut tien|shopee|tiktok|"
+    r"icloud|apple|google|"
+    r"dien tu|nay|do|cho|chinh xac|la)"
+)
+_BETWEEN = re.compile(
+    rf"(?P<known>(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9]))*)(?P<other>(?:[ ,()\-_]{{1,2}}(?!la\b)[a-z]+){{0,6}}?)"
+    r"[ ]*(?P<link>(?:\b(?:la|is|thi la|day la|day ne)\b[ ]*[:=]?|[:=]+|->|=>)[\s:]*)"
+)
+_NEAR = re.compile(rf"(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9])){{0,5}}[ :=.\-(\"']{{0,3}}")
+_VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"'“”]{3,64})")
+_BIRTHDAY = re.compile(
+    r"(?:(?:ngay|nam|thang|sinh|nhat|so|dien|thoai|sdt|dt|ten|chu|cua|toi|tui|em|con)[ ]+){1,5}(?=\S*\d)"
+)
+_SPACED_DIGITS = re.compile(r"\d(?:[ .\-]\d){3,11}(?!\d)|\d{2,4}(?:[ .\-]\d{2,4}){1,3}(?!\d)")
+_SPOKEN_CODE = re.compile(rf"{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,9}}(?![a-z])")
+_UNIT = re.compile(
+    r"[ ]?(?:ky tu|ki tu|kt|chu so|chu|so|lan|phut|ngay|thang|nam|gio|giay|tieng|lop|buoc|cap|loai|%|mah|dong|"
+    r"vnd|trieu|tr|k|d|nguoi|cai)(?![a-z0-9])"
+)
+_ENDING = re.compile(
+    r"[.,;!?)\"'”\s]*(?:$|\n|[.,;!?)]|(?:nha|nhe|nhen|nghen|a|ah|do|nghe|ban|em|con|thoi|roi|r|va|voi|ma|nhung|"
+    r"giup|co|sdt|so|hay|ok|dc|duoc|con|bac|chu|co)\b)"
+)
+_NO_PASSWORD = re.compile(
+    r"(?:gi|j|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|cua|may|"
+    r"gom|duoc|dc|cu|moi|vay|ngay|hay|tu|ma|nhieu|rat|qua|yeu|manh|khoa|het|ham|thong|dien|dang|nhap|xac|"
+    r"nhung|trong|tren|duoi|khac|giong|chung|rieng|bao|vneid|otp|pin|zalo|con|cho|khi|luc|neu|hoac|va|voi|"
+    r"thi|la|ra|vao|xong|lam|doi|cap|gui|nguoi|viec|buoc|can|nen|lay|tao|dat|hien|van|bang|tin|anh|hinh|"
+    r"chua|roi|luon|cung|nua|day|kia|nay|mot|hai|dai|ngan|kho|toan|chuoi|tuyet|xin|vui|quy|hotline|lien|"
+    r"goi|ghi|nho|that|gia|nhan|cong|an)"
+)
+_QUANTITY = re.compile(r"[\d.,]+(?:d|k|tr|trieu|vnd|dong|lan|p|h|%|mah|gb|g)?\d*")
+_DIGIT_TAIL = re.compile(r" (?=[a-z]{0,3}\d)[a-z0-9@#!$]{1,6}(?!\w)")
+
+
+def _passwords(text: str, bare: str) -> Iterator[Span]:
+    for word in _PASSWORD_WORD.finditer(bare):
+        linked, near = _BETWEEN.match(bare, word.end()), _NEAR.match(bare, word.end())
+        span = _password_value(text, bare, linked.end(), word, linked) if linked else None
+        if span is None and near:
+            span = _password_value(text, bare, near.end(), word, None)
+        if span:
+            yield span
+
+
+def _password_value(text: str, bare: str, at: int, word: re.Match[str], linked: re.Match[str] | None) -> Span | None:
+    if linked and (hint := _BIRTHDAY.match(bare, at)):
+        at = hint.end()
+    for pattern in (_SPACED_DIGITS, _SPOKEN_CODE):
+        spaced = pattern.match(bare, at)
+        if (
+            spaced
+            and len(_digits(spaced[0])) not in (1, 2, 3)
+            and not DATE.match(bare, at)
+            and not _amount(bare, spaced.end())
+        ):
+            return (*spaced.span(), "password")
+    match = _VALUE.match(bare, at)
+    if not match:
+        return None
+    start, end = match.span("value")
+    while end > start and bare[end - 1] in ".,;:!?)”":
+        end -= 1
+    value = bare[start:end]
+    if not _looks_secret(text[start:end], value, bare, end, word, linked):
+        return None
+    if linked and value.isalpha() and (tail := _DIGIT_TAIL.match(bare, end)):
+        end = tail.end()
+    return start, end, "password"
+
+
+def _amount(bare: str, end: int) -> bool:
+    return bool(_UNIT.match(bare, end) or MONEY_AFTER.match(bare, end))
+
+
+def _looks_secret(
+    shown: str, value: str, bare: str, end: int, word: re.Match[str], linked: re.Match[str] | None
+) -> bool:
+    """Whether the token after a password word is a password: `shown` as typed, `value` without marks."""
+    if len(value) < 3 or value.startswith(("http", "www.", "<", "***", "...")) or "://" in value:
+        return False
+    has_digit = any(c.isdigit() for c in value)
+    has_letter = any(c.isalpha() for c in value)
+    if value.isdigit():
+        if len(value) < 4 or _amount(bare, end) or (HOTLINE.match(value) and not linked):
+            return False
+        if linked:
+            return not (word["mine"] and re.fullmatch(r"19\d\d|20[0-2]\d", value))
+        if re.fullmatch(r"0\d{9,10}|20[0-3]\d", value) or (word["mine"] and re.fullmatch(r"19\d\d", value)):
+            return False
+        return not (word["pin"] and not word["sure_pin"] and value.endswith("00"))
+    if word["pin"] and not word["sure_pin"]:
+        return bool(linked) and has_digit and has_letter and not MONEY_AFTER.search(value)
+    if DATE.fullmatch(value) or _QUANTITY.fullmatch(value):
+        return False
+    special = any(not c.isalnum() for c in value.strip("-/")) and not re.fullmatch(r"[a-z]+(?:[-/,.][a-z]+)+", value)
+    if (has_digit and has_letter) or (special and (has_digit or has_letter)):
+        return bool(linked) or has_digit or "@" in value or "#" in value
+    if (
+        not linked
+        or not value.isascii()
+        or not value.isalpha()
+        or shown.lower() != value
+        or _NO_PASSWORD.fullmatch(value)
+    ):
+        return False
+    if word["mine"] and not (linked["known"] or len(value) >= 8):
+        return False
+    return len(value) >= 5 and not linked["other"] and bool(_ENDING.match(bare, end))

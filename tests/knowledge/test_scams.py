@@ -1,0 +1,120 @@
+"""Scams are named, real messages are not, and nothing is ever called safe."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knowledge.scams import ScamCheck, ScamDataError
+from knowledge.secrets import redact
+from knowledge.text import fold
+
+ROOT = Path(__file__).parents[2]
+CHECK = ScamCheck.load(ROOT / "knowledge" / "scams")
+ROWS = [json.loads(line) for line in (ROOT / "bench" / "data" / "messages.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_the_share_of_own_messages_told_right() -> None:
+    told = Counter((row["label"], CHECK.assess(row["text"]).verdict) for row in ROWS)
+    scams, legit = (sum(n for (label, _), n in told.items() if label == which) for which in ("scam", "legit"))
+    assert told["scam", "scam"] / scams >= 0.95
+    assert (told["scam", "scam"] + told["scam", "suspicious"]) / scams >= 0.97
+    assert told["legit", "scam"] / legit <= 0.01
+    assert told["legit", "suspicious"] / legit <= 0.02
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(VCB) Tai khoan cua ban bi khoa, mo khoa tai https://vcb-mokhoa.top",
+        "Em giao hàng nè chị, em gửi bảo vệ rồi chị ck giúp em 250k",
+        "Bác đọc giúp con mã OTP vừa gửi về máy",
+        "Công an phường đây, bác kết bạn zalo cán bộ để cập nhật VNeID mức 2",
+        "C0NG TY TU VAN N0P HO SO VAY, giai ngan trong ngay, no xau van vay, zalo 0900000012",
+        "Shop bắt cọc trước 50% mới gửi hàng",
+    ],
+)
+def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
+    assessment = CHECK.assess(text)
+    assert assessment.verdict == "scam"
+    assert assessment.reasons
+    assert any("113" in whom for whom in assessment.call)
+    assert "chuyển tiền" in assessment.advice[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "482913 la ma OTP cua Quy khach. Khong cung cap ma nay cho bat ky ai",
+        "TK 0071xxx456 -250,000VND luc 20-11-2026. SD 3,450,120VND",
+        "EVNSPC: tien dien T10 cua KH PB05020112233 la 412.350d, thanh toan truoc 30/11",
+        "Tai khoan dinh danh muc 2 cua cong dan da duoc phe duyet. Cai VNeID tu CH Play de kich hoat",
+        "Cong an khuyen cao: khong cung cap OTP cho nguoi xung la can bo ngan hang",
+        "Con ơi chiều nay về sớm nha",
+    ],
+)
+def test_a_real_message_is_not_called_a_scam(text: str) -> None:
+    assert CHECK.assess(text).verdict == "unknown"
+
+
+def test_what_is_masked_before_does_not_change_the_verdict() -> None:
+    masked = [row["text"] for row in ROWS if redact(row["text"]).found]
+    assert len(masked) > 10
+    assert [CHECK.assess(redact(text).text).verdict for text in masked] == [
+        CHECK.assess(text).verdict for text in masked
+    ]
+
+
+def test_official_needs_every_link_official() -> None:
+    assert CHECK.assess("Tra cứu tại https://dichvucong.gov.vn").verdict == "official"
+    assert CHECK.assess("Tra cứu tại https://dichvucong.gov.vn hoặc evn.com.vn").verdict == "unknown"
+    assert CHECK.assess("Tra cứu tại https://dichvucong.gov.vn hoặc dichvucong-vn.top").verdict == "scam"
+
+
+def test_one_sign_is_suspicious() -> None:
+    assert CHECK.assess("xem tại quatang.vip").verdict == "suspicious"
+
+
+@pytest.mark.parametrize("text", ["", "0912345678", "Shop Hoa Mai", "xyz.com.vn", "💰💰💰", "\0"])
+def test_nothing_known_gets_ways_to_check(text: str) -> None:
+    assessment = CHECK.assess(text)
+    assert assessment.verdict == "unknown"
+    assert assessment.reasons
+    assert len(assessment.advice) > 2
+
+
+def test_nothing_is_ever_called_safe() -> None:
+    said = {line for row in ROWS for a in [CHECK.assess(row["text"])] for line in (*a.reasons, *a.advice, *a.call)}
+    assert not [line for line in said if "an toan" in fold(line) or "chac chan" in fold(line)]
+
+
+def test_a_fake_link_is_shown_so_that_it_cannot_be_tapped() -> None:
+    assert "vcb-mokhoa[.]top" in CHECK.assess("vao vcb-mokhoa.top").reasons[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_gets_an_answer(text: str) -> None:
+    assert CHECK.assess(text).advice
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("{id: x, score: 4, all: [a], reason: r, wiht: [link]}", "unknown field wiht"),
+        ("{id: x, score: 4, all: [a], reason: r, with: [lnik]}", "with: unknown lnik"),
+        ("{id: x, score: 4, all: ['('], reason: r}", "x: "),
+        ("{id: x, score: many, all: [a], reason: r}", "x: "),
+        ("{id: x, score: 4, all: [a]}", "reason"),
+    ],
+)
+def test_a_wrong_pattern_is_named(row: str, complaint: str, tmp_path: Path) -> None:
+    for name in ("official_domains.tsv", "links.yaml"):
+        (tmp_path / name).write_text((ROOT / "knowledge" / "scams" / name).read_text("utf-8"), "utf-8")
+    real = (ROOT / "knowledge" / "scams" / "patterns.yaml").read_text("utf-8")
+    (tmp_path / "patterns.yaml").write_text(real.replace("patterns:\n", f"patterns:\n  - {row}\n", 1), "utf-8")
+    with pytest.raises(ScamDataError, match=complaint):
+        ScamCheck.load(tmp_path)
