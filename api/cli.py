@@ -64,7 +64,9 @@ def serve(
             link = auth.make_link(connection, first.id, house.now(), base)
             typer.echo(f"Vào thử bằng tên {first.name} (đường dẫn dùng một lần): {link}")
     sys.stdout.flush()
-    uvicorn.run(main.create_app(house), host=host, port=port, log_config=None, access_log=False)
+    uvicorn.run(
+        main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
+    )
 
 
 @app.command()
@@ -149,8 +151,9 @@ def member_link(name: Annotated[str, typer.Argument(help="The member's name, or 
 def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:
     from api import inbox, outbox
 
-    arrival = inbox.Arrival(channel="telegram", chat=chat_id, provider_id=f"link:{link[-12:]}",
+    arrival = inbox.Arrival(channel="telegram", chat=chat_id, provider_id=f"link:{main.utc_now().isoformat()}",
                             conversation=f"desk:telegram:{chat_id}", body={"kind": "Sent"})  # fmt: skip
+    # The link is a key: it lies in the outbox until it is sent, and is worth nothing after its first use.
     row = inbox.done(connection, arrival, main.utc_now())
     pen = Pen(row, arrival.conversation, main.utc_now())
     pen.member(chat_id, f"Đường dẫn vào bàn của tổ (dùng một lần, đừng chuyển cho ai): {link}")

@@ -218,7 +218,8 @@ def say(
         return False
     first_name = _member_of(connection, member_id)["called"]
     said = MemberSaid(case=case_id, member=first_name[:1].upper() + first_name[1:], text=text, attachments=attachments)
-    _tell(connection, case, said, f"said:{provider_id}", now)
+    if not _tell(connection, case, said, f"said:{provider_id}", now):
+        return True  # a repeat
     if case["answered_at"] is None:
         connection.execute(_case.update().where(_case.c.id == case_id).values(answered_at=now))
     write_log(connection, now, "member_said", case_id=case_id, member_id=member_id, conversation=case["conversation"])
@@ -311,7 +312,10 @@ def summary(connection: sa.Connection, library: Library, case: sa.RowMapping) ->
 def place_name(library: Library, case: sa.RowMapping) -> str:
     if not case["commune"]:
         return "chưa rõ"
-    commune = library.gazetteer.full_name(case["commune"])
+    try:
+        commune = library.gazetteer.full_name(case["commune"])
+    except KeyError:  # a code of an older place pack
+        commune = f"xã, phường mã {case['commune']}"
     return f"{case['hamlet']}, {commune}" if case["hamlet"] else commune
 
 
@@ -358,9 +362,10 @@ def _spot(library: Library, commune: str, hamlet: str) -> nearest.Spot:
     return nearest.Spot(commune=commune, hamlet=hamlet, province=at.province_code, lat=at.lat, lon=at.lon)
 
 
-def _tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id: str, now: datetime) -> None:
+def _tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id: str, now: datetime) -> bool:
+    """False for a repeat."""
     arrival = inbox.from_inside(case["conversation"], event, provider_id)
-    inbox.put(connection, (arrival,), now)
+    return inbox.put(connection, (arrival,), now) > 0
 
 
 def _set_timer(connection: sa.Connection, case: sa.RowMapping, due_at: datetime, body: dict[str, Any]) -> None:

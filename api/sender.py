@@ -31,6 +31,8 @@ log = structlog.get_logger()
 MOST_AT_ONCE = 256
 #: a message is given up after so many tries (about three hours of back-off)
 MOST_TRIES = 14
+#: what stands in `error` of a row that must be asked about before it is sent again
+UNKNOWN_FATE = "unknown fate"
 #: seconds within which a provider must answer
 ANSWER_S = 30.0
 
@@ -38,6 +40,7 @@ _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
+_other = _outbox.alias("other")
 
 _VOID = (
     _outbox.update()
@@ -57,15 +60,36 @@ _DUE = (
         ~sa.exists().where(
             _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
         ),
+        # In a group several lanes share one chat. While a message there is of unknown fate the others hold back, and
+        # it is asked about only once none of them is on the wire: a strange id can then be no other than its own.
+        ~sa.exists().where(
+            _other.c.channel == _outbox.c.channel,
+            _other.c.chat == _outbox.c.chat,
+            _other.c.id != _outbox.c.id,
+            _other.c.status < sa.text("2"),
+            _other.c.error == sa.text(f"'{UNKNOWN_FATE}'"),
+            sa.or_(_outbox.c.error != UNKNOWN_FATE, _other.c.id < _outbox.c.id),
+        ),
+        sa.or_(
+            _outbox.c.error != UNKNOWN_FATE,
+            ~sa.exists().where(
+                _other.c.channel == _outbox.c.channel,
+                _other.c.chat == _outbox.c.chat,
+                _other.c.id != _outbox.c.id,
+                _other.c.status == sa.text("1"),
+            ),
+        ),
     )
     .order_by(_outbox.c.id)
     .limit(sa.bindparam("most"))
 )
 _MARK = (
     _outbox.update()
-    .where(_outbox.c.id.in_(_DUE.scalar_subquery()))
+    # asked again here: on PostgreSQL another process may have marked the row since the subquery saw it
+    .where(_outbox.c.id.in_(_DUE.scalar_subquery()), _outbox.c.status == sa.text("0"))
     .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
-            marked_at=sa.bindparam("now"))
+            # of a message of unknown fate the first try counts: that one may have arrived
+            marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
     .returning(*_outbox.c)
 )  # fmt: skip
 _SETTLE = (
@@ -192,14 +216,14 @@ class Sender:
         if (until := self.pauses.get(row["channel"], now)) > now:
             return Result(row=row["id"], status=Status.QUEUED, next_at=until)
         outgoing = _outgoing(row)
-        if row["error"] == _ASK_FIRST and (found := await self._asked(channel, row, outgoing)):
+        if row["error"] == UNKNOWN_FATE and (found := await self._asked(channel, row, outgoing)):
             return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
         try:
             receipt = await self._carry(channel, row["channel"], outgoing)
         except SendError as error:
             return self._failed(row, error)
         except UnknownFate:
-            return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=0.3), error=_ASK_FIRST)
+            return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=0.3), error=UNKNOWN_FATE)
         return Result(
             row=row["id"], status=Status.SENT, next_at=now, remote_id=receipt.remote_id, sent_at=self.house.now()
         )
@@ -264,7 +288,7 @@ class Sender:
                 status, body = await self.post(name, call)
             except UnknownFate as error:
                 raise SendError(f"asking about it failed: {error}") from error
-            if found := channel.arrived(call, status, body):
+            if found := channel.arrived(outgoing, call, status, body):
                 return found
         return ""
 
@@ -280,23 +304,22 @@ class Sender:
             if error.whole:
                 self.pauses[row["channel"]] = until
             return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=str(error))
-        return _later(row, now, _ASK_FIRST if error.uncertain else str(error))
+        return _later(row, now, UNKNOWN_FATE if error.uncertain else str(error))
 
     async def _recover(self) -> None:
         """Rows that were on the wire when a process ended: nobody knows their fate, so they are asked about first."""
         now = self.house.now()
+        # On PostgreSQL another process may be sending them just now; none sends for longer than this.
+        begun_before = now if self.house.settings.database_file else now - timedelta(seconds=2 * ANSWER_S)
 
         def work(connection: sa.Connection) -> int:
-            again = _outbox.update().where(_outbox.c.status == int(Status.SENDING))
-            return connection.execute(again.values(status=int(Status.QUEUED), next_at=now, error=_ASK_FIRST)).rowcount
+            lost = (_outbox.c.status == int(Status.SENDING), _outbox.c.marked_at < begun_before)
+            again = _outbox.update().where(*lost)
+            return connection.execute(again.values(status=int(Status.QUEUED), next_at=now, error=UNKNOWN_FATE)).rowcount
 
         found = await self.house.store.write(work)
         if found:
             log.warning("unknown_fate_found", messages=found)
-
-
-#: what stands in `error` of a row that must be asked about before it is sent again
-_ASK_FIRST = "unknown fate"
 
 
 def _outgoing(row: Mapping[str, Any]) -> Outgoing:
@@ -338,6 +361,7 @@ class Seen:
 
     #: the highest that was known before the try
     before: int
+    #: the highest that can have been given out since
     newest: int
     #: those in this very chat that are known to be something else
     known: frozenset[int]
@@ -362,8 +386,16 @@ def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: dat
         for where, number, at in newest
         if number and number.isdigit() and (where == chat or not (group or where.startswith("-")))
     ]
+    # Ids that were given out but never written down: one for each message on the wire, as many again for answers
+    # to them that have not reached us yet.
+    on_wire = sa.select(sa.func.count()).where(
+        _outbox.c.channel == channel,
+        sa.or_(_outbox.c.status == sa.text("1"), _outbox.c.error == UNKNOWN_FATE),
+        _outbox.c.status < sa.text("2"),
+    )
+    unwritten = 2 * int(connection.execute(on_wire).scalar_one())
     return Seen(
         before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
-        newest=max((number for number, _, _ in ids), default=0),
+        newest=max((number for number, _, _ in ids), default=0) + unwritten,
         known=frozenset(number for number, where, _ in ids if where == chat),
     )

@@ -54,7 +54,7 @@ class Store:
         self._units: queue.Queue[_Unit | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="read")
-        self._lock = FileLock(f"{self._file}.lock") if self._file else None
+        self._lock = FileLock(f"{self._file}.lock", thread_local=False) if self._file else None
 
     def start(self) -> None:
         """Raises StoreLocked when another process has this SQLite file."""

@@ -32,7 +32,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData(
     naming_convention={
-        "ix": "ix_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
@@ -105,9 +105,12 @@ class Outbox(Table, table=True):
     __table_args__ = (
         UniqueConstraint("inbox_id", "place"),
         Index("ix_outbox_open", "lane", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
+        Index("ix_outbox_unknown", "channel", "chat", "id",
+              sqlite_where=text("status < 2 AND error = 'unknown fate'"),
+              postgresql_where=text("status < 2 AND error = 'unknown fate'")),
         Index("ix_outbox_chat", "channel", "chat", "id"),
         Index("ix_outbox_remote", "channel", "chat", "remote_id"),
-    )
+    )  # fmt: skip
     id: int | None = _id()
     channel: str
     chat: str

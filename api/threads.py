@@ -53,7 +53,12 @@ class Line:
 
 _THEIRS = (
     sa.select(_inbox.c.id, _inbox.c.provider_id, _inbox.c.body, _inbox.c.received_at)
-    .where(_inbox.c.conversation == sa.bindparam("key"))
+    # channel and chat are said again because they have the index
+    .where(
+        _inbox.c.channel == sa.bindparam("channel"),
+        _inbox.c.chat == sa.bindparam("chat"),
+        _inbox.c.conversation == sa.bindparam("key"),
+    )
     .order_by(_inbox.c.id.desc())
     .limit(sa.bindparam("most"))
 )
@@ -68,7 +73,9 @@ _OURS = (
 
 def thread(connection: sa.Connection, key: str, most: int = 200) -> tuple[Line, ...]:
     """The newest lines of a conversation, oldest first; empty when there are none."""
-    theirs = [_their_line(row) for row in connection.execute(_THEIRS, {"key": key, "most": most}).mappings()]
+    channel, _, chat = key.partition(":")
+    where = {"channel": channel, "chat": chat, "key": key, "most": most}
+    theirs = [_their_line(row) for row in connection.execute(_THEIRS, where).mappings()]
     lines = [line for line in theirs if line is not None]
     lines += fresh(connection, key, 0, most)
     return tuple(sorted(lines, key=lambda line: tuple(map(int, line.id.split("."))))[-most:])

@@ -91,6 +91,7 @@ _LATER = (
     .where(_inbox.c.id == sa.bindparam("row"))
     .values(attempts=sa.bindparam("tried"), next_at=sa.bindparam("again_at"), error=sa.bindparam("why"))
 )
+_UNPIN = _inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("without"))
 _SAVE = (
     _conversation.update()
     .where(_conversation.c.key == sa.bindparam("row"))
@@ -207,6 +208,8 @@ class _Work:
         self.saved: list[dict[str, Any]] = []
         self.outbox: list[dict[str, Any]] = []
         self.logged: list[dict[str, Any]] = []
+        #: a pin is resolved to a commune in its turn; that there was one stays, where it was does not
+        self.pins: list[dict[str, Any]] = []
         self.unset: list[str] = []
         self.timers: list[dict[str, Any]] = []
 
@@ -235,6 +238,8 @@ class _Work:
                     self._again(row, RETRY, "waits for a message to be sent", row.attempts)
                     break
                 state = result
+            if "point" in row.body:
+                self.pins.append({"row": row.id, "without": {**row.body, "point": {}}})
             name = row.body.get("sender_name") or name if row.body.get("kind") == "Inbound" else name
             self.done.append(row.id)
             self.batch.events += 1
@@ -352,6 +357,8 @@ class _Work:
             c.execute(_log.insert(), self.logged)
         if self.later:
             c.execute(_LATER, self.later)
+        if self.pins:
+            c.execute(_UNPIN, self.pins)
         if self.done:
             c.execute(_DONE, {"ids": self.done, "now": self.now})
 

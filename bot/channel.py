@@ -158,7 +158,7 @@ class Channel(Protocol):
         """
         ...
 
-    def arrived(self, call: Call, status: int, body: bytes) -> str:
+    def arrived(self, outgoing: Outgoing, call: Call, status: int, body: bytes) -> str:
         """The remote id that an `ask` call found, "" when there is no such message.
 
         Raises SendError when the answer is neither: ask again later, for "no" would send it twice.

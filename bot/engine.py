@@ -6,6 +6,7 @@ Pure: the same four arguments give the same Turn. What a message means is decide
 work, the team (while it holds the talk), the awaited answer, a stuck sign of this step, another question, repair.
 """
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
@@ -48,6 +49,11 @@ MAX_STACK = 3
 PAGE = 6
 #: a second press of the same button within this time is the same wish
 DOUBLE_PRESS = timedelta(seconds=10)
+#: with so few words beside a masked code or password, nothing else was said
+MOST_BESIDE_SECRET = 6
+#: what is masked in messages that only hand a secret over; a number can also be part of a question
+_BARE_SECRETS = frozenset({"otp", "password", "cvv"})
+_MASK = re.compile(r"\[đã che [^\]]*\]")
 #: a waiting resident is told again that their words are kept after so long
 ACK_AGAIN = timedelta(minutes=5)
 
@@ -59,7 +65,9 @@ def advance(library: Library, conversation: Conversation, event: Event, now: dat
         case Inbound():
             talk.hear(event)
         case WaitExpired():
-            talk.remind(event)
+            if not talk.is_due(event):
+                return Turn(conversation=conversation, effects=())
+            talk.remind()
         case CaseTaken():
             talk.taken(event)
         case CaseWaits():
@@ -146,7 +154,7 @@ class _Talk:
     # --- hearing -----------------------------------------------------------------------------------------------
 
     def hear(self, said: Inbound) -> None:
-        if said.secrets and not self.c.warned:
+        if said.secrets and (not self.c.warned or (self.c.held_by == "bot" and _only_secret(said))):
             self.before.append(self.phrases.secret_warning.format(kinds=which_secrets(said.secrets)))
             self.c = replace(self.c, warned=True)
         command = self.library.answers.command(said.text)
@@ -323,6 +331,8 @@ class _Talk:
         elif not said.text:
             photo = any(one.kind == "photo" for one in said.attachments)
             self.reply(self.phrases.photo_here if photo else self.phrases.no_text, self._screen())
+        elif _only_secret(said):
+            self.show_again()
         elif self.c.position is None and self.library.answers.pick(said.text, (self.choice("done"),)):
             self.reply(self.phrases.thanks)
         elif not self.other_question(said.text):
@@ -411,8 +421,9 @@ class _Talk:
         found = self.library.scams.assess(text)
         heads = {"scam": self.phrases.check_scam, "suspicious": self.phrases.check_suspicious}
         reasons = [] if found.verdict == "unknown" else [f"- {reason}" for reason in found.reasons[:3]]
-        lines = [heads.get(found.verdict, ""), *reasons, *(found.advice if advise else ())]
-        return found.verdict, "\n".join(filter(None, lines)) or self.phrases.check_unknown
+        signs = "\n".join(filter(None, (heads.get(found.verdict, ""), *reasons)))
+        advice = "\n".join(found.advice) if advise else ""
+        return found.verdict, "\n\n".join(filter(None, (signs, advice))) or self.phrases.check_unknown
 
     def cannot(self) -> bool:
         self.c = replace(self.c, misses=1)
@@ -435,12 +446,17 @@ class _Talk:
         elif misses == 2:
             self.reply(self.phrases.repair_choices if simpler or not screen else self.phrases.repair_open, screen)
         elif misses == 3 and not last:
-            self.reply(self.phrases.repair_person, (self.person, self.choice("again"), self.to_menu))
+            self.offer_person(self.phrases.repair_person)
         elif not last:
             self.call_person()
         else:
             self.c = replace(self.c, position=None, misses=0)
             self.reply(self.phrases.repair_last, (self.to_menu,))
+
+    def offer_person(self, text: str) -> None:
+        """ "Do you want a person?": here yes and no are answers too."""
+        again = (Choice(id="again:no", label=self.phrases.again),) if self.c.position else ()
+        self.reply(text, (Choice(id="person:yes", label=self.phrases.person), *again, self.to_menu))
 
     def _screen(self) -> tuple[Choice, ...]:
         """The choices of the question that stands, to be shown again."""
@@ -552,7 +568,7 @@ class _Talk:
             case Do():
                 self.reply(text, self._do_choices(), picture=step.picture)
             case Check():
-                self.reply(text, ask="", picture=step.picture)
+                self.reply(text, (self.person, *self._back_choice()), picture=step.picture)
             case Ask(kind="consent"):
                 if self.c.consent:
                     self.go_on(flow, step, self._trail())
@@ -571,8 +587,10 @@ class _Talk:
         return self.c.position.trail if self.c.position else ()
 
     def _do_choices(self) -> tuple[Choice, ...]:
-        back = (self.choice("back"),) if self._trail() else ()
-        return (self.choice("done"), self.choice("stuck"), self.person, *back)
+        return (self.choice("done"), self.choice("stuck"), self.person, *self._back_choice())
+
+    def _back_choice(self) -> tuple[Choice, ...]:
+        return (self.choice("back"),) if self._trail() else ()
 
     def fill(self, text: str) -> str:
         """The placeholders of a text: answers given, and {noi_o}, the resident's place."""
@@ -635,12 +653,20 @@ class _Talk:
         elif picked.startswith("sign:"):
             self.help(step, int(picked.removeprefix("sign:")))
         elif picked == "other":
+            self._stage("trouble")
             self.reply(self.phrases.tell_trouble, (self.person, self.choice("again")))
         elif text and (sign := answers.find_sign(text, step.stuck)) is not None:
             self.help(step, sign)
+        elif text and self.c.position and self.c.position.stage == "trouble":
+            self._stage("")
+            self.try_person()
         else:
             return False
         return True
+
+    def _stage(self, stage: str) -> None:
+        if self.c.position:
+            self.c = replace(self.c, position=replace(self.c.position, stage=stage))
 
     def ask_sign(self, step: Do) -> None:
         self.note("stuck")
@@ -657,6 +683,7 @@ class _Talk:
             self.try_person()
             return
         self.c = replace(self.c, tried=(*self.c.tried, sign.sign), misses=0)
+        self._stage("")
         self.note("helped", sign.sign)
         self.reply(self.fill(sign.say), (self.choice("fixed"), self.choice("still"), self.person))
 
@@ -666,7 +693,7 @@ class _Talk:
 
     def try_person(self) -> None:
         self.note("stuck")
-        self.reply(self.phrases.try_person, (self.person, self.choice("again"), self.to_menu))
+        self.offer_person(self.phrases.try_person)
 
     def checking(self, flow: Flow, step: Check, text: str) -> bool:
         if not text:
@@ -891,12 +918,13 @@ class _Talk:
 
     # --- what members and the clock do -------------------------------------------------------------------------
 
-    def remind(self, event: WaitExpired) -> None:
-        if self.c.held_by != "bot" or self.c.wake_at != event.due_at or not (flow := self.flow):
-            return
+    def is_due(self, event: WaitExpired) -> bool:
+        return self.c.held_by == "bot" and self.c.wake_at == event.due_at and self.flow is not None
+
+    def remind(self) -> None:
         self.reminded = True
         self.note("reminded")
-        text = self.phrases.remind.format(title=flow.title)
+        text = self.phrases.remind.format(title=self.flow.title if self.flow else "")
         self.reply(text, (self.choice("resume"), self.person, self.choice("stop")))
 
     def taken(self, event: CaseTaken) -> None:
@@ -935,3 +963,9 @@ class _Talk:
             if self.c.held_by == "bot":
                 self.c = replace(self.c, held_by="team", epoch=self.c.epoch + 1, menu=None)
         self.reply(self.phrases.crashed, notice=True)
+
+
+def _only_secret(said: Inbound) -> bool:
+    """A code or password and hardly a word beside it: nothing is asked, the warning is the answer."""
+    beside = _MASK.sub("", said.text).split()
+    return bool(said.secrets) and _BARE_SECRETS.issuperset(said.secrets) and len(beside) <= MOST_BESIDE_SECRET

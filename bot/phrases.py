@@ -67,6 +67,7 @@ class Phrases:
     place_known: str
     place_change: str
     place_again: str
+    place_retype: str
     place_which: str
     place_none: str
     place_confirm: str

@@ -4,15 +4,18 @@ known? -> name or pin -> confirm once, naming old and new -> at most five as but
 hamlet. Two failures go on without a place, marked so: it never loops. A pin is resolved here and forgotten.
 """
 
+import re
 from dataclasses import dataclass
 
 from bot.library import Library
 from bot.model import Choice, Place, Point
 from knowledge.places import Commune
+from knowledge.text import fold
 
 #: more names than this are not offered as buttons: the old tree is asked instead
 MOST_BUTTONS = 5
 _PAGE = 7
+_TYPE_WORD = re.compile(r"^(?:tinh|thanh pho|huyen|quan|thi xa|thi tran|phuong|xa|dac khu) ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def hear(
     if stage == "hamlet":
         return _hamlet(library, draft, said, picked)
     if picked == "no" and stage in ("known", "confirm"):
-        return Asked(text=library.phrases.place_again, stage="again", location=True)
+        return Asked(text=library.phrases.place_retype, stage="again", location=True)
     if picked == "yes" and stage == "known":
         return Settled(place=known)
     if picked == "yes" and stage == "confirm":
@@ -78,7 +81,21 @@ def hear(
     if picked.startswith("district:"):
         codes = _codes(library.gazetteer.communes_of(picked.removeprefix("district:")))
         return _offer(library, library.phrases.place_commune, codes, stage="drill", most=len(codes))
+    if stage in ("which", "drill") and (named := _named(draft, said)):
+        return hear(library, stage, draft, known, "", named, None)
     return _typed(library, stage, said) if said else None
+
+
+def _named(draft: tuple[str, ...], said: str) -> str:
+    """The id of the one choice, on any page, whose name was typed with or without its type word; "" for none."""
+    folded = f" {fold(said)}"
+    found = [key for key, label in zip(draft[2::2], draft[3::2], strict=True) if folded.endswith(f" {_bare(label)}")]
+    return found[0] if len(found) == 1 else ""
+
+
+def _bare(label: str) -> str:
+    """ "Tỉnh Bến Tre" -> "ben tre"."""
+    return _TYPE_WORD.sub("", fold(label))
 
 
 def name(library: Library, place: Place) -> str:
@@ -88,8 +105,8 @@ def name(library: Library, place: Place) -> str:
 
 
 def _within(full_name: str) -> str:
-    """A name as it stands inside a sentence: "Phường Phú Lợi" -> "phường Phú Lợi"."""
-    return full_name[:1].lower() + full_name[1:]
+    """A name as it stands inside a sentence: "Xã Mỹ Lệ, Tỉnh Long An" -> "xã Mỹ Lệ, tỉnh Long An"."""
+    return full_name[:1].lower() + full_name[1:].replace(", Tỉnh ", ", tỉnh ")
 
 
 def _typed(library: Library, stage: str, said: str) -> Move:

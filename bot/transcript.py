@@ -99,7 +99,7 @@ def _line(effect: Effect) -> str:
             return f"open case | {effect.topic} | {stood} | {place} | {effect.problem}{tried}{kept}"
         case Relay():
             files = " ".join(f"<{one.kind} {one.name or one.ref}>" for one in effect.attachments)
-            return f"relay {effect.text} {files}".strip()
+            return " ".join(part for part in ("relay", effect.text, files) if part)
         case Remember():
             return f"remember {effect.what} {effect.value}"
         case LeaveCase():

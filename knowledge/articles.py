@@ -106,7 +106,7 @@ def _split(path: Path, text: str) -> tuple[str, str, int]:
     """Front matter, body, and the body's first line number. The front starts at line 2."""
     lines = text.removeprefix("\ufeff").splitlines()
     if not lines or lines[0].strip() != _FENCE:
-        raise ArticleError(path, 1, f"start the file with a line '{_FENCE}', then title, verified_on, expires_on, sources")
+        raise ArticleError(path, 1, f"start with a line '{_FENCE}', then title, verified_on, expires_on, sources")
     end = next((at for at, line in enumerate(lines[1:], start=1) if line.strip() == _FENCE), None)
     if end is None:
         raise ArticleError(path, len(lines), f"close the front matter with a second line '{_FENCE}'")
@@ -139,7 +139,7 @@ def _check_body(path: Path, body: str, line: int) -> None:
     if not body:
         raise ArticleError(path, line, f"write the answer below the second '{_FENCE}'")
     if len(body) > MOST_CHARACTERS:
-        raise ArticleError(path, line, f"the answer has {len(body)} characters; shorten it to {MOST_CHARACTERS} or fewer")
+        raise ArticleError(path, line, f"the answer has {len(body)} characters; shorten it to {MOST_CHARACTERS}")
 
 
 def _line_of_text(path: Path, field: _Field, key: str) -> str:
@@ -151,7 +151,8 @@ def _line_of_text(path: Path, field: _Field, key: str) -> str:
 def _list(path: Path, field: _Field, key: str) -> tuple[str, ...]:
     if not isinstance(field.node, yaml.SequenceNode) or not field.node.value:
         raise ArticleError(path, field.line, f"write {key} as a list: one line '  - ...' for each")
-    return tuple(_line_of_text(path, _Field(one, one.start_mark.line + 2), f"each of {key}") for one in field.node.value)
+    items = (_Field(one, one.start_mark.line + 2) for one in field.node.value)
+    return tuple(_line_of_text(path, item, f"each of {key}") for item in items)
 
 
 def _date(path: Path, fields: Mapping[str, _Field], key: str) -> date:

@@ -4,8 +4,8 @@ The same data give the same file, byte for byte, on the same machine. Never run 
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 from knowledge.text import read, strip_marks
 from knowledge.weights import Weights, WeightsError, features, weighed
 
+Alias = tuple[str, str]  # topic, another way to ask for it
+
 WEIGHTS_FILE = "weights.npz"
 OUT = "out"
-_STRENGTH = 30.0  # inverse of the regularisation
+_STRENGTH = 5.0  # inverse of the regularisation
+_OUT_WEIGHT = 3.0  # of a topic's; chatter is wider than any topic
+_ALIAS_WEIGHT = 0.3  # of an utterance's: an article's other wordings lean on its title
 _SEEN_AT_LEAST = 2  # rarer features only fit the writer's hand
 _LEXICON_FILES = ("teencode.tsv", "phrases.tsv", "foreign.tsv")
 
@@ -55,10 +59,10 @@ def load(folder: Path) -> tuple[Utterance, ...]:
     return tuple(utterances)
 
 
-def learn(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> None:
-    """Writes folder/weights.npz from the utterances and `aliases`, pairs of topic and another way to ask for it."""
-    rows = [(one.topic, one.text) for one in load(folder)] + list(aliases)
-    weights = fit(rows, fingerprint(folder, aliases))
+def learn(folder: Path, aliases: Sequence[Alias] = ()) -> None:
+    """Writes folder/weights.npz from the utterances and the aliases, both by topic."""
+    utterances = [(one.topic, one.text) for one in load(folder)]
+    weights = fit(utterances, aliases, fingerprint(folder, aliases))
     np.savez(
         folder / WEIGHTS_FILE,
         classes=_bytes("\n".join(weights.classes)),
@@ -70,7 +74,7 @@ def learn(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> None:
     )
 
 
-def stale(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> str | None:
+def stale(folder: Path, aliases: Sequence[Alias] = ()) -> str | None:
     """Why the weights do not belong to today's data and what to do, or None."""
     try:
         stored = Weights.load(folder / WEIGHTS_FILE).fingerprint
@@ -81,7 +85,7 @@ def stale(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> str | None:
     return None
 
 
-def fingerprint(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> str:
+def fingerprint(folder: Path, aliases: Sequence[Alias] = ()) -> str:
     """sha256 over everything the weights are made from."""
     digest = hashlib.sha256()
     for path in (*sorted(folder.glob("*.txt")), *(folder.parent / name for name in _LEXICON_FILES)):
@@ -91,17 +95,24 @@ def fingerprint(folder: Path, aliases: Sequence[tuple[str, str]] = ()) -> str:
     return digest.hexdigest()
 
 
-def fit(rows: Sequence[tuple[str, str]], mark: str) -> Weights:
+def fit(utterances: Sequence[Alias], aliases: Sequence[Alias], mark: str) -> Weights:
     """Each row is learned as it stands and without its marks, since half the residents type none."""
     from sklearn.linear_model import LogisticRegression
 
-    seen = dict.fromkeys((topic, form) for topic, text in rows for form in (text, strip_marks(text)))
-    blocks = [features(read(text)) for _, text in seen]
+    worth: dict[Alias, float] = {}
+    for rows, weight in ((utterances, 1.0), (aliases, _ALIAS_WEIGHT)):
+        for topic, text in rows:
+            for form in (text, strip_marks(text)):
+                worth.setdefault((topic, form), weight)
+    blocks = [features(read(text)) for _, text in worth]
     vocabulary, rarity = _vocabulary(blocks)
-    classes = tuple(sorted({topic for topic, _ in seen}))
-    wanted = np.array([classes.index(topic) for topic, _ in seen])
-    model = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=400, tol=1e-3)
-    model.fit(_matrix(blocks, vocabulary, rarity), wanted)
+    classes = tuple(sorted({topic for topic, _ in worth}))
+    model = LogisticRegression(C=_STRENGTH, max_iter=400, tol=1e-3)
+    model.fit(
+        _matrix(blocks, vocabulary, rarity),
+        np.array([classes.index(topic) for topic, _ in worth]),
+        sample_weight=_balanced(worth, len(classes)),
+    )
     return Weights(
         classes=classes,
         vocabulary=vocabulary,
@@ -109,6 +120,17 @@ def fit(rows: Sequence[tuple[str, str]], mark: str) -> Weights:
         table=model.coef_.T.astype(np.float32),
         bias=model.intercept_.astype(np.float32),
         fingerprint=mark,
+    )
+
+
+def _balanced(worth: Mapping[Alias, float], classes: int) -> NDArray[np.float64]:
+    """Row weights by which every topic counts the same, whatever its rows, and chatter _OUT_WEIGHT times that."""
+    total: dict[str, float] = defaultdict(float)
+    for (topic, _), weight in worth.items():
+        total[topic] += weight
+    share = sum(total.values()) / classes
+    return np.array(
+        [weight * share / total[topic] * (_OUT_WEIGHT if topic == OUT else 1) for (topic, _), weight in worth.items()]
     )
 
 

@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,7 @@ OUT = "out"
 PERSON_TOPIC = "gap-nguoi"
 SCAM_TOPIC = "lua-dao"
 
-_ANSWER_FROM = 0.5
+_ANSWER_FROM = 0.6
 _OFFER_FROM = 0.15
 _CUE_BOOST = 1.5  # on the logit, for each scam cue up to _CUES_COUNTED
 _CUES_COUNTED = 3
@@ -55,7 +56,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`topic` is "out" in band none, else topics[0]; `p` is its probability. `topics` and `hits`: up to three, best first."""
+    """`topic` is "out" in band none; `p` is its probability. `topics` and `hits`: up to three, best first."""
 
     topic: str
     p: float
@@ -148,12 +149,10 @@ class _Shelf:
     def _words(self, folded: str) -> list[str]:
         words = folded.split()
         kept = [word for word in words if word not in self._stop]
-        return kept + [f"{one} {following}" for one, following in zip(kept, kept[1:], strict=False)]
+        return kept + [f"{one} {following}" for one, following in pairwise(kept)]
 
 
 def _saturated(counts: dict[str, float], usual: float) -> dict[str, float]:
     length = sum(counts.values()) / usual if usual else 1.0
     damping = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
     return {word: count * (_SATURATION + 1) / (count + damping) for word, count in counts.items()}
-
-

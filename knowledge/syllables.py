@@ -9,14 +9,14 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-_ONSETS = (*"b c ch d đ g gh gi h k kh l m n ng ngh nh p ph qu r s t th tr v x".split(), "")
+_ONSETS = "b c ch d đ g gh gi h k kh l m n ng ngh nh p ph qu r s t th tr v x"
 _RIMES = (
-    "a ac ach ai am an ang anh ao ap at au ay e ec em en eng eo ep et i ia ich im in inh ip it iu o oa oac oach oai oam"
-    " oan oang oanh oao oap oat oay oc oe oen oeo oet oi om on ong op ot u ua uc ui um un ung up ut uy uya uych uynh uyt"
-    " uyu y ê êch êm ên ênh êp êt êu iêc iêm iên iêng iêp iêt iêu uê uêch uênh uyên uyêt yêm yên yêng yêt yêu"
-    " ô ôc ôi ôm ôn ông ôp ôt uôc uôi uôm uôn uông uôt ơ ơi ơm ơn ơp ơt uơ ươc ươi ươm ươn ương ươp ươt ươu"
+    "a ac ach ai am an ang anh ao ap at au ay e ec em en eng eo ep et i ia ich im in inh ip it iu o oa oac oach oai"
+    " oam oan oang oanh oao oap oat oay oc oe oen oeo oet oi om on ong op ot u ua uc ui um un ung up ut uy uya uych"
+    " uynh uyt uyu y ê êch êm ên ênh êp êt êu iêc iêm iên iêng iêp iêt iêu uê uêch uênh uyên uyêt yêm yên yêng yêt"
+    " yêu ô ôc ôi ôm ôn ông ôp ôt uôc uôi uôm uôn uông uôt ơ ơi ơm ơn ơp ơt uơ ươc ươi ươm ươn ương ươp ươt ươu"
     " ư ưa ưc ưi ưng ưt ưu ăc ăm ăn ăng ăp ăt oăc oăm oăn oăng oăt âc âm ân âng âp ât âu ây uân uâng uât uây"
-).split()
+)
 _SHAPES = {"ă": "aw", "â": "aa", "ê": "ee", "ô": "oo", "ơ": "ow", "ư": "uw", "đ": "dd"}
 _TONES = {"f": "\u0300", "s": "\u0301", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
 _TONE_KEYS = {mark: key for key, mark in _TONES.items()}
@@ -32,8 +32,9 @@ class Decoded:
 
 
 def _possible() -> frozenset[str]:
-    whole = {onset + rime for onset in _ONSETS for rime in _RIMES}
-    return frozenset(whole | {"g" + rime for rime in _RIMES if rime.startswith("i")})
+    rimes = _RIMES.split()
+    whole = {onset + rime for onset in ("", *_ONSETS.split()) for rime in rimes}
+    return frozenset(whole | {"g" + rime for rime in rimes if rime.startswith("i")})
 
 
 def _keys_of(syllable: str) -> tuple[str, frozenset[str]]:
@@ -51,9 +52,9 @@ _BY_KEYS = _by_letters()
 _BARE = frozenset(letters for letters, _ in _BY_KEYS)
 
 
-def is_bare(word: str) -> bool:
-    """True for what a syllable can look like without its marks, such as "duong"."""
-    return word in _BARE
+def is_syllable(word: str) -> bool:
+    """True for what can be a Vietnamese syllable as it is spelled: "cứu", not "cứuu"."""
+    return split_tone(word)[0] in _POSSIBLE
 
 
 def split_tone(word: str) -> tuple[str, str]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from knowledge.syllables import Decoded, decode_telex, decode_vni, mend
+from knowledge.syllables import Decoded, decode_telex, decode_vni, is_syllable, mend
 
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
-_TOP_LEVEL = "com|vn|net|org|vip|xyz|info|club|cfd|top|icu|cc|life|tech|de|me|ly|shop|site|online|pro|app|io|link|gl|live|asia"
+_TOP_LEVEL = (
+    "com|vn|net|org|vip|xyz|info|club|cfd|top|icu|cc|life|tech|de|me|ly|shop|site|online|pro|app|io|link|gl|live|asia"
+)
 _TOKEN = re.compile(
     r"(?P<email>[\w.+-]+@[\w-]+\.[\w.-]+)"
     rf"|(?P<url>https?://\S+|www\.\S+|(?<![\w@])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_LEVEL})(?![\w])(?:[/?:]\S*)?)"
@@ -19,6 +21,7 @@ _TOKEN = re.compile(
 _LETTERS_THEN_DIGITS = re.compile(r"([^\W\d_]{3,})(\d+)")
 _ABBREVIATED = re.compile(r"(?<![^\W_/])([^\W\d_])/([^\W\d_])(?![^\W_/])")
 _RUN = re.compile(r"([^\W\d_])\1{2,}")
+_PASSES = 3  # a word said in full may be the neighbour another one waits for: "man hs" is "làm hồ sơ"
 _EMAIL, _URL = "thudientu", "linkla"  # what an address of either kind is called among the tokens
 
 
@@ -70,7 +73,7 @@ class _Lexicon:
             phrases={
                 first: tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair))) for first, pairs in phrases.items()
             },
-            foreign={word: when for word, when in _rows(folder / "foreign.tsv", columns=2)},
+            foreign={row[0]: row[1] for row in _rows(folder / "foreign.tsv", columns=2)},
         )
 
 
@@ -92,7 +95,9 @@ def read(text: str) -> Text:
     """All views of a message: Telex and VNI residue decoded, teencode and dialect said in full, then marks off."""
     lexicon = _lexicon()
     words = tuple(_words(_clean(text)))
-    tokens = tuple(_meant(_decoded(words, lexicon), lexicon))
+    tokens = _decoded(words, lexicon)
+    for _ in range(_PASSES):
+        tokens = tuple(_meant(tokens, lexicon))
     bare = fold(" ".join(tokens)).split()
     return Text(raw=text, tokens=tokens, folded=" ".join(_renamed(bare, lexicon)))
 
@@ -115,28 +120,21 @@ def _words(text: str) -> Iterator[str]:
             yield _EMAIL
         elif found.lastgroup == "url":
             yield _URL
-        elif decode_vni(found.group()):
-            yield found.group()
-        elif split := _LETTERS_THEN_DIGITS.fullmatch(found.group()):
-            yield _squeezed(split[1])
-            yield split[2]
         else:
             yield _squeezed(found.group())
 
 
 def _squeezed(word: str) -> str:
-    """ "alooo" -> "alo", "quáaa" -> "quá". Two of a letter stay: "xoong", "app"."""
+    """ "alooo" -> "alo", "quáaa" -> "quá". Two of a letter stay ("app"), and so does "cứu"."""
     short = _RUN.sub(r"\1", word)
-    while len(short) > 2 and short[-1] == strip_marks(short[-2]) != short[-2]:
+    while len(short) > 2 and short[-1] == strip_marks(short[-2]) != short[-2] and not is_syllable(short):
         short = short[:-1]
     return short
 
 
-def _decoded(words: tuple[str, ...], lexicon: _Lexicon) -> list[str]:
+def _decoded(words: tuple[str, ...], lexicon: _Lexicon) -> tuple[str, ...]:
     """Raw keys become syllables. A doubtful one ("data", "quan1") needs a sure one somewhere in the message."""
-    vni = [decode_vni(word) for word in words]
-    if any(one and one.sure for one in vni):
-        words = tuple(one.syllable if one else word for word, one in zip(words, vni, strict=True))
+    words = tuple(_without_digit_keys(words))
     guesses: list[Decoded | None] = []
     for word in words:
         guess = None if lexicon.foreign.get(word) == "never" or word in lexicon.meanings else decode_telex(word)
@@ -144,13 +142,26 @@ def _decoded(words: tuple[str, ...], lexicon: _Lexicon) -> list[str]:
             guess = Decoded(guess.syllable, sure=False)
         guesses.append(guess)
     sure = any(guess and guess.sure for guess in guesses)
-    return [
+    return tuple(
         guess.syllable if guess and (guess.sure or sure) else mend(word)
         for word, guess in zip(words, guesses, strict=True)
-    ]
+    )
 
 
-def _meant(words: list[str], lexicon: _Lexicon) -> Iterator[str]:
+def _without_digit_keys(words: tuple[str, ...]) -> Iterator[str]:
+    """VNI keys become syllables if one of them is sure; else letters and the number behind them are two words."""
+    guesses = [decode_vni(word) for word in words]
+    sure = any(guess and guess.sure for guess in guesses)
+    for word, guess in zip(words, guesses, strict=True):
+        if guess and sure:
+            yield guess.syllable
+        elif split := _LETTERS_THEN_DIGITS.fullmatch(word):
+            yield from split.groups()
+        else:
+            yield word
+
+
+def _meant(words: tuple[str, ...], lexicon: _Lexicon) -> Iterator[str]:
     previous = ""
     for at, word in enumerate(words):
         following = strip_marks(words[at + 1]) if at + 1 < len(words) else ""

@@ -1,4 +1,4 @@
-"""The topic weights at run time: what a message's features are, and how the learned weights turn them into probabilities.
+"""The topic weights at run time: what a message's features are, and how the weights turn them into one score a topic.
 
 Needs numpy only. Learns nothing: knowledge/learn.py makes the file this one reads.
 """
@@ -6,6 +6,7 @@ Needs numpy only. Learns nothing: knowledge/learn.py makes the file this one rea
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ class Weights:
                     fingerprint=bytes(stored["fingerprint"]).decode("ascii"),
                 )
         except (OSError, KeyError, ValueError) as error:
-            raise WeightsError(f"{path}: topic weights cannot be read ({error}); make them with: gocua learn") from error
+            raise WeightsError(f"{path}: topic weights cannot be read ({error}); run: gocua learn") from error
 
     def logits(self, text: Text) -> NDArray[np.float32]:
         """One score a class; a message with no known feature gets the bias alone."""
@@ -64,7 +65,7 @@ def features(text: Text) -> tuple[Block, Block, Block]:
     grams: Counter[str] = Counter()
     for word in words:
         grams.update(_letter_runs(word))
-    pairs = (f"{one} {next_}" for one, next_ in zip(words, words[1:], strict=False))
+    pairs = (f"{one} {next_}" for one, next_ in pairwise(words))
     marked = Counter(f"^{token}" for token in text.tokens if not token.isascii())
     return Counter((*words, *pairs)), grams, marked
 

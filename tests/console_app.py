@@ -1,18 +1,14 @@
 """The console with its own small town: four members, and residents whose cases stand where a test puts them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
-import api
 from api import auth, inbox, outbox
-from api.console import routes
 from api.house import House
+from api.main import create_app
 from api.media import MediaStore
 from api.news import News
 from api.outbox import Pen
@@ -36,33 +32,27 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 
 
-def build(shelf: Shelf, folder: Path, now: datetime, *, public_url: str = "") -> tuple[FastAPI, House]:
-    """The app and its house, the members entered; the store is started with the app's life."""
-    settings = Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db", public_url=public_url)  # type: ignore[call-arg]
+def build(
+    shelf: Shelf, folder: Path, now: datetime, *, public_url: str = "", database_url: str = ""
+) -> tuple[FastAPI, House]:
+    """The app and its house, the members entered, no loop running; the caller starts the store."""
+    settings = Settings(_env_file=None, database_url=database_url or f"sqlite:///{folder}/gocua.db",
+                        media_folder=str(folder / "media"), public_url=public_url)  # type: ignore[call-arg] # fmt: skip
     store = Store(settings)
     metadata.create_all(store.engine)
     with store.engine.begin() as connection:
-        _enter_members(connection, now)
+        enter_members(connection, now)
     house = House(
         settings=settings, store=store, shelf=shelf, news=News(), media=MediaStore(settings.media), channels={},
         now=lambda: now, key="a key for tests",
     )  # fmt: skip
 
-    @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
-        store.start()
-        yield
-        store.stop()
-
-    app = FastAPI(lifespan=life)
-    app.state.house = house
-    app.mount("/static", StaticFiles(directory=Path(api.__file__).parent / "static"))
-    app.include_router(routes.router(house))
-    return app, house
+    return create_app(house), house
 
 
-def _enter_members(connection: sa.Connection, now: datetime) -> None:
-    team = {"id": 1, "name": "Tổ công nghệ số khu phố 3", "rung": "hamlet", "province": "79", "commune": PHU_LOI,
+def enter_members(connection: sa.Connection, now: datetime) -> None:
+    """Into an empty directory."""
+    team = {"name": "Tổ công nghệ số khu phố 3", "rung": "hamlet", "province": "79", "commune": PHU_LOI,
             "hamlet": "khu phố 3"}  # fmt: skip
     connection.execute(Team.__table__.insert(), team)  # type: ignore[attr-defined]
     for number, name, called, role, commune, province in _PEOPLE:
@@ -107,9 +97,7 @@ def put_case(
     case_id: int = connection.execute(_case.insert().returning(_case.c.id), case).scalar_one()
     if holder:
         member = Member.__table__  # type: ignore[attr-defined]
-        connection.execute(
-            member.update().where(member.c.id == holder).values(open_cases=member.c.open_cases + 1)
-        )
+        connection.execute(member.update().where(member.c.id == holder).values(open_cases=member.c.open_cases + 1))
     if offered_to:
         connection.execute(
             Offer.__table__.insert(),  # type: ignore[attr-defined]

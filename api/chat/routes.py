@@ -121,17 +121,18 @@ def router(house: House) -> APIRouter:
     @routes.get("/chat/media/{media_id}")
     async def shown(request: Request, media_id: str) -> Response:
         key = door.key(request)
-        row = await house.store.read(lambda c: _theirs_to_see(c, key, media_id))
-        if row is None:
-            raise HTTPException(404, "Dạ hình này không còn ở đây.")
-        inline = row["content_type"] in _INLINE
-        return FileResponse(
-            row["path"],
-            media_type=row["content_type"] if inline else "application/octet-stream",
-            filename=row["name"] or media_id,
-            content_disposition_type="inline" if inline else "attachment",
-            headers={**_SAFE, "Cache-Control": "private, max-age=86400"},
-        )
+        return _file(await house.store.read(lambda c: _theirs_to_see(c, key, media_id)))
+
+    @routes.get("/chat/file/{line_id}/{place}")
+    async def fetched(request: Request, line_id: str, place: int) -> Response:
+        """What a member sent and still lies with the provider: fetched when the resident first looks at it."""
+        key = door.key(request)
+        lines = await house.store.read(lambda c: threads.fresh(c, key, 0))
+        there = next((line.attachments for line in lines if line.id == line_id), ())
+        if house.line is None or not 0 <= place < len(there):
+            return _file(None)
+        media_id = await house.line.fetch(there[place].ref, key)
+        return _file(await house.store.read(lambda c: media.find(c, media_id)) if media_id else None)
 
     @routes.get("/chat/static/{name}")
     async def static(name: str) -> Response:
@@ -167,6 +168,19 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
         raise HTTPException(503, "Dạ con đang bận, con sẽ thử lại ngay.", {"Retry-After": "5"}) from busy
     house.news.tell(["turns"])
     return new
+
+
+def _file(row: sa.RowMapping | None) -> Response:
+    if row is None:
+        raise HTTPException(404, "Dạ hình này không còn ở đây.")
+    inline = row["content_type"] in _INLINE
+    return FileResponse(
+        row["path"],
+        media_type=row["content_type"] if inline else "application/octet-stream",
+        filename=row["name"] or row["id"],
+        content_disposition_type="inline" if inline else "attachment",
+        headers={**_SAFE, "Cache-Control": "private, max-age=86400"},
+    )
 
 
 def _theirs_to_see(connection: sa.Connection, key: str, media_id: str) -> sa.RowMapping | None:

@@ -159,14 +159,16 @@ def router(house: House) -> APIRouter:  # one short function a route
         row = await house.store.read(lambda c: views.may_see_media(c, media_id, me))
         if row is None:
             return pages.answer("gone.html", 404)
-        inline = row["content_type"] in _INLINE
-        return FileResponse(
-            row["path"],
-            media_type=row["content_type"] if inline else "application/octet-stream",
-            filename=row["name"] or media_id,
-            content_disposition_type="inline" if inline else "attachment",
-            headers={**SAFE, "Cache-Control": "private, max-age=3600", "Content-Security-Policy": "sandbox"},
-        )
+        return _file(row)
+
+    @routes.get("/case/{case_id}/file/{line_id}/{place}")
+    async def fetched(me: Me, case_id: CaseId, line_id: str, place: int) -> Response:
+        """What a resident sent and still lies with the provider: fetched when a member first looks at it."""
+        library = house.shelf.library
+        found = await house.store.read(lambda c: views.attached(c, library, case_id, me, line_id, place))
+        media_id = await house.line.fetch(found[1].ref, found[0]) if found and house.line else None
+        row = await house.store.read(lambda c: media.find(c, media_id)) if media_id else None
+        return _file(row) if row else pages.answer("gone.html", 404)
 
     routes.get("/static/{name}")(static)
     return routes
@@ -260,6 +262,18 @@ class Console:
 
         if always or not await self._house.store.read(is_noted):
             await self._house.store.write(note)
+
+
+def _file(row: sa.RowMapping) -> Response:
+    """A picture to be looked at, anything else to be downloaded: a file from outside never runs as a page of ours."""
+    inline = row["content_type"] in _INLINE
+    return FileResponse(
+        row["path"],
+        media_type=row["content_type"] if inline else "application/octet-stream",
+        filename=row["name"] or row["id"],
+        content_disposition_type="inline" if inline else "attachment",
+        headers={**SAFE, "Cache-Control": "private, max-age=3600", "Content-Security-Policy": "sandbox"},
+    )
 
 
 def _events(house: House, *topics: str) -> Response:

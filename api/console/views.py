@@ -42,8 +42,9 @@ class Card:
     topic: str
     place: str
     since: datetime
+    #: told only of those whose case the member holds
+    name: str = ""
     unanswered: bool = False
-    near: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,8 @@ class Desk:
 class Summary:
     """The five lines. `answered` are (question, answer)."""
 
-    who: str
+    name: str
+    channel: str
     where: str
     doing: str
     answered: tuple[tuple[str, str], ...]
@@ -103,15 +105,18 @@ def desk(connection: sa.Connection, library: Library, member: Member) -> Desk:
     elsewhere = (~offered, _case.c.province == member.province, _case.c.commune != member.commune)
     province = connection.execute(_waiting(*elsewhere)).mappings().all()
     held = connection.execute(
-        sa.select(_case).where(_case.c.holder_id == member.id, _case.c.closed_at.is_(None)).order_by(_case.c.id)
+        sa.select(_case)
+        .where(_case.c.holder_id == member.id, _case.c.closed_at.is_(None))
+        .order_by(_case.c.id)
+        .limit(MOST_CARDS)
     )
     mine = [_held_card(connection, library, row) for row in held.mappings().all()]
     return Desk(
-        offers=tuple(_card(library, row, "mời riêng mình") for row in offers),
+        offers=tuple(_card(library, row) for row in offers),
         # who waits for an answer first, the longest waiting on top; the others by their newest words
         mine=tuple(sorted(mine, key=_by_need)),
-        commune=tuple(_card(library, row, "cùng xã, phường") for row in commune if member.commune),
-        province=tuple(_card(library, row, "trong tỉnh") for row in province if member.province),
+        commune=tuple(_card(library, row) for row in commune if member.commune),
+        province=tuple(_card(library, row) for row in province if member.province),
     )
 
 
@@ -125,29 +130,31 @@ def _by_need(card: Card) -> tuple[bool, float]:
     return (not card.unanswered, seconds if card.unanswered else -seconds)
 
 
-def _card(library: Library, row: Any, near: str) -> Card:
+def _card(library: Library, row: Any) -> Card:
     return Card(
         id=row["id"],
         topic=words.topic(library, row["topic"], row["flow"]),
         place=_place(library, row),
         since=row["opened_at"],
-        near=near,
     )
 
 
 def _held_card(connection: sa.Connection, library: Library, row: Any) -> Card:
     """`since` is the oldest of the resident's lines that nobody of the team has answered, else their newest line."""
-    lines = _lines(connection, row)
-    spoken = [line for line in lines if line.who != "bot"]
     open_since: datetime | None = row["taken_at"]
     newest = row["opened_at"]
-    for line in spoken:
-        if line.who == "member":
-            open_since = None
-        else:
+    for line in _lines(connection, row):
+        if line.who == "resident":
             newest = line.at
             open_since = open_since or line.at
-    return replace(_card(library, row, ""), since=open_since or newest, unanswered=open_since is not None)
+        elif line.who == "member" and line.at >= row["taken_at"]:
+            open_since = None
+    return replace(
+        _card(library, row),
+        since=open_since or newest,
+        name=cases.resident_name(connection, row),
+        unanswered=open_since is not None,
+    )
 
 
 # --- one case --------------------------------------------------------------------------------------------------
@@ -209,7 +216,8 @@ def opened(connection: sa.Connection, library: Library, case_id: int, member: Me
 def _summary(connection: sa.Connection, library: Library, row: Any) -> Summary:
     channel = row["conversation"].partition(":")[0]
     return Summary(
-        who=f"{cases.resident_name(connection, row)}, nhắn qua {words.CHANNELS.get(channel, channel)}",
+        name=cases.resident_name(connection, row),
+        channel=words.CHANNELS.get(channel, channel),
         where=_place(library, row),
         doing=words.step(library, row["topic"], row["flow"], row["step"]),
         answered=tuple((words.question(library, row["flow"], key), str(said)) for key, said in row["answers"].items()),
@@ -252,6 +260,17 @@ def _on_the_way(connection: sa.Connection, conversation: str) -> tuple[threads.L
         for row in rows
         if row.body.get("kind") == "MemberSaid"
     )  # fmt: skip
+
+
+def attached(
+    connection: sa.Connection, library: Library, case_id: int, member: Member, line_id: str, place: int
+) -> tuple[str, threads.Shown] | None:
+    """The conversation, and what hangs on one line of its talk; None when this member may not see it."""
+    case = opened(connection, library, case_id, member)
+    for line in case.lines if case else ():
+        if case and line.id == line_id and 0 <= place < len(line.attachments):
+            return case.conversation, line.attachments[place]
+    return None
 
 
 # --- reading is written down, pictures are served ------------------------------------------------------------------

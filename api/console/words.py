@@ -59,11 +59,12 @@ def step(library: Library, slug: str, flow_id: str, step_id: str) -> str:
 
 
 def question(library: Library, flow_id: str, key: str) -> str:
-    """What the resident was asked, for an answer kept under `key`; the key itself when no step asks for it."""
-    flow = library.flows.get(flow_id)
-    for one in flow.steps.values() if flow else ():
-        if isinstance(one, Ask) and one.key == key:
-            return _first_line(one)
+    """What the resident was asked for the answer kept under `key`: in this flow, else in any; else the key itself."""
+    here = [flow for flow in (library.flows.get(flow_id),) if flow]
+    for flow in (*here, *library.flows.values()):
+        for one in flow.steps.values():
+            if isinstance(one, Ask) and one.key == key:
+                return _first_line(one)
     return key.replace("_", " ")
 
 

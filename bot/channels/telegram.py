@@ -189,13 +189,13 @@ class Telegram:
         """Tries to give each possible id the keyboard that our message has.
 
         Ids rise by one counter for all private chats of a bot, and by one for each supergroup. Only one plain text
-        can be asked for: Telegram lets no bot edit a message that carries a reply keyboard.
+        can be asked for. A reply keyboard cannot be given again, so such a message is only touched.
         """
         markup = _markup(outgoing)
         one = len(split(outgoing.text, TEXT_LIMIT)) == 1
-        if not one or outgoing.edits or outgoing.attachments or "keyboard" in markup:
+        if not one or outgoing.edits or outgoing.attachments:
             return ()
-        same = {"reply_markup": markup} if markup else {}
+        same = {"reply_markup": markup} if "inline_keyboard" in markup else {}
         return tuple(
             self._call(
                 "editMessageReplyMarkup", {"chat_id": int(outgoing.chat), "message_id": number} | same, carries=False
@@ -204,11 +204,17 @@ class Telegram:
             if number not in known
         )
 
-    def arrived(self, call: Call, status: int, body: bytes) -> str:
-        """Raises SendError when the answer says neither yes nor no (a limit, an outage): ask again later."""
+    def arrived(self, outgoing: Outgoing, call: Call, status: int, body: bytes) -> str:
+        """Raises SendError when the answer says neither yes nor no (a limit, an outage): ask again later.
+
+        Telegram says "can't be edited" of a message that is there but carries a reply keyboard, or is a person's own;
+        of the latter the ids are known to the caller.
+        """
         try:
             return self.receipt(call, status, body).remote_id
         except SendError as refused:
+            if "can't be edited" in str(refused) and "keyboard" in _markup(outgoing):
+                return str(json.loads(call.body)["message_id"])
             if refused.permanent and not refused.blocked:
                 return ""
             raise

@@ -66,9 +66,7 @@ async def test_looking_at_a_link_spends_nothing(built: tuple[FastAPI, House], ph
     assert (await phone.post(path)).status_code == 303
 
 
-async def test_wrong_spent_and_old_links_look_the_same(
-    built: tuple[FastAPI, House], phone: httpx.AsyncClient
-) -> None:
+async def test_wrong_spent_and_old_links_look_the_same(built: tuple[FastAPI, House], phone: httpx.AsyncClient) -> None:
     house = built[1]
     spent = await link(house)
     await phone.post(spent)

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -75,6 +75,7 @@ async def chat(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
     store, clock = Store(settings), Clock()
     metadata.create_all(store.engine)
     store.start()
+    # The doors need no library, and one takes seconds to load.
     house = House(
         settings=settings, store=store, shelf=object.__new__(Shelf), news=News(), media=MediaStore(settings.media),
         channels={}, now=clock, key="khoá của bài thử",
@@ -330,7 +331,8 @@ async def test_a_body_too_big_is_refused_unread(chat: Chat, bac: httpx.AsyncClie
 
 
 async def test_a_members_file_is_seen_by_the_resident_it_was_sent_to(chat: Chat, bac: httpx.AsyncClient) -> None:
-    kept = chat.house.media.keep_file(b"<html>", "file", "text/html", "hướng dẫn.html")
+    stored = chat.house.media.keep_as("tg0", b"<html>")
+    kept = replace(stored, content_type="text/html", name="hướng dẫn.html")
     await chat.house.store.write(lambda c: insert(c, kept, "desk:telegram:7", NOW))
     address = f"/chat/media/{kept.id}"
     assert (await bac.get(address)).status_code == 404

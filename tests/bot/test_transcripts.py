@@ -1,4 +1,4 @@
-"""Plays every transcript under tests/transcripts/ against the shipped content; `--rewrite` writes the bot's side anew."""
+"""Plays every transcript of tests/transcripts/ against the shipped content; `--rewrite` writes the bot's side anew."""
 
 import difflib
 from dataclasses import replace

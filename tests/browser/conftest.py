@@ -1,4 +1,4 @@
-"""A real Chromium on a phone's screen, and the real pages and turns behind it on a port of their own."""
+"""A real Chromium on a phone's screen, and the real service behind it on a port of its own."""
 
 import asyncio
 import os
@@ -6,8 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,31 +16,25 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-import api
 from api import inbox, outbox
-from api.chat import routes as chat
 from api.house import House
-from api.media import MediaStore
-from api.news import News
+from api.main import build, create_app
 from api.outbox import Pen
 from api.settings import Settings
-from api.shelf import Shelf
-from api.store import Store
-from api.tables import ConversationRow, metadata
-from api.turns import Turns
-from bot.library import Folders
+from api.tables import Inbox
 from bot.model import Reply, WaitExpired
 
+_inbox = Inbox.__table__  # type: ignore[attr-defined]
 _ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright lives, no other test's event loop can run in this thread.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's browser: apt-get install chromium, or say where one is in GOCUA_CHROMIUM."""
     path = os.environ.get("GOCUA_CHROMIUM") or shutil.which("chromium")
@@ -56,8 +49,7 @@ def chromium() -> Iterator[Browser]:
 def phone(chromium: Browser) -> Iterator[BrowserContext]:
     """One resident's phone: 390 by 740 points, touch, its own cookies. A script error fails the test."""
     context = chromium.new_context(
-        viewport={"width": 390, "height": 740}, has_touch=True, is_mobile=True, device_scale_factor=1, locale="vi-VN",
-        bypass_csp=False,
+        viewport={"width": 390, "height": 740}, has_touch=True, is_mobile=True, device_scale_factor=1, locale="vi-VN"
     )  # fmt: skip
     context.set_default_timeout(8000)
     errors: list[str] = []
@@ -82,38 +74,46 @@ class Served:
     server: uvicorn.Server
     thread: threading.Thread
 
-    def say(self, reply: Reply) -> None:
-        """Put a line into the only web talk there is, as a turn would."""
-        house, now = self.house, datetime.now(UTC)
+    def say(self, key: str, reply: Reply) -> None:
+        """Put a line into a talk, as a turn would."""
+        house, now, mark = self.house, datetime.now(UTC), str(uuid4())
 
-        def work(connection: sa.Connection) -> str:
-            key: str = connection.execute(sa.select(ConversationRow.__table__.c.key)).scalar_one()  # type: ignore[attr-defined]
-            mark = str(uuid4())
+        def work(connection: sa.Connection) -> None:
             inbox.put(connection, [inbox.from_inside(key, WaitExpired(due_at=now), mark)], now)
-            table = inbox.Inbox.__table__  # type: ignore[attr-defined]
-            row = connection.execute(sa.select(table.c.id).where(table.c.provider_id == mark)).scalar_one()
-            connection.execute(table.update().where(table.c.id == row).values(done_at=now))
+            row = connection.execute(sa.select(_inbox.c.id).where(_inbox.c.provider_id == mark)).scalar_one()
+            connection.execute(_inbox.update().where(_inbox.c.id == row).values(done_at=now))
             pen = Pen(row, key, now)
             pen.reply(reply, 0)
             outbox.insert(connection, pen.rows)
-            return key
 
         async def do() -> None:
-            house.news.tell([await house.store.write(work)])
+            await house.store.write(work)
+            house.news.tell([key])
 
         asyncio.run_coroutine_threadsafe(do(), self.loop).result(5)
+
+    def heard(self, key: str) -> list[sa.RowMapping]:
+        """What the resident of this talk has sent, as it is stored, in its order."""
+        query = sa.select(_inbox).where(_inbox.c.conversation == key).order_by(_inbox.c.id)
+        rows = self.house.store.read_now(lambda c: list(c.execute(query).mappings()))
+        return [row for row in rows if row["body"]["kind"] == "Inbound"]
 
     def stop(self) -> None:
         self.server.should_exit = True
         self.thread.join(10)
         assert not self.thread.is_alive()
+        self.house.store.stop()  # once more, in the thread that took its lock
 
 
-def serve(app: FastAPI, house: House, port: int) -> Served:
-    """Run an app in a thread, as `gocua run` would. Returns once it listens."""
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1, ws="none", lifespan="on"
-    )
+def serve(folder: Path, port: int) -> Served:
+    """The whole service on a database in this folder, as `gocua serve` runs it. Returns once it listens."""
+    house = build(Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db"))  # type: ignore[call-arg]
+    return listen(create_app(house), house, port)
+
+
+def listen(app: FastAPI, house: House, port: int) -> Served:
+    """Run an app in a thread. Returns once it listens."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -136,34 +136,8 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def chat_app(folder: Path) -> tuple[FastAPI, House]:
-    settings = Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db")  # type: ignore[call-arg]
-    store = Store(settings)
-    metadata.create_all(store.engine)
-    shelf = Shelf(Folders(), settings.home_provinces, tuple)
-    house = House(
-        settings=settings, store=store, shelf=shelf, news=News(), media=MediaStore(settings.media), channels={},
-        now=lambda: datetime.now(UTC), key="khoá của bài thử",
-    )  # fmt: skip
-
-    @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
-        store.start()
-        turns = asyncio.create_task(Turns(house).run())
-        yield
-        turns.cancel()
-        await asyncio.gather(turns, return_exceptions=True)
-        store.stop()
-
-    app = FastAPI(lifespan=life)
-    app.mount("/static", StaticFiles(directory=Path(api.__file__).parent / "static"))
-    app.include_router(chat.router(house))
-    return app, house
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    app, house = chat_app(tmp_path)
-    running = serve(app, house, free_port())
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    running = serve(tmp_path_factory.mktemp("served"), free_port())
     yield running
     running.stop()

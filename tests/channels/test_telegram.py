@@ -124,7 +124,7 @@ async def test_what_telegram_refuses_says_what_to_do(wire: Wire) -> None:
     assert refused.value.misconfigured
 
 
-@pytest.mark.parametrize("options", [YES_NO, {}], ids=["buttons", "plain"])
+@pytest.mark.parametrize("options", [YES_NO, {}, {"ask": "location"}], ids=["buttons", "plain", "keyboard"])
 @pytest.mark.parametrize("done", [True, False], ids=["arrived", "lost"])
 @pytest.mark.parametrize("chat", [RESIDENT, TEAM], ids=["private", "group"])
 async def test_a_message_of_unknown_fate_is_asked_for(
@@ -140,7 +140,7 @@ async def test_a_message_of_unknown_fate_is_asked_for(
     newest = max(number for where, number in wire.fake.messages if where == chat)
     asks = wire.telegram.ask(unsure, int(earlier[0].remote_id), frozenset({newest}), newest)
     before = [dict(message) for message in wire.fake.sent(chat)]
-    found = [wire.telegram.arrived(call, *await wire.post(call)) for call in asks]
+    found = [wire.telegram.arrived(unsure, call, *await wire.post(call)) for call in asks]
     assert [number for number in found if number] == ([str(before[-1]["message_id"])] if done else [])
     assert wire.fake.sent(chat) == before
     assert not any(call.carries for call in asks)
@@ -148,20 +148,20 @@ async def test_a_message_of_unknown_fate_is_asked_for(
 
 
 async def test_an_answer_that_says_neither_yes_nor_no_is_not_a_no(wire: Wire) -> None:
-    (call, *_) = wire.telegram.ask(Outgoing(chat=str(RESIDENT), text="dạ"), 0, frozenset(), 1)
+    unsure = Outgoing(chat=str(RESIDENT), text="dạ")
+    (call, *_) = wire.telegram.ask(unsure, 0, frozenset(), 1)
     for status in (429, 500, 403):
         wire.fake.fail("editMessageReplyMarkup", status)
         answer = await wire.post(call)
         with pytest.raises(SendError):
-            wire.telegram.arrived(call, *answer)
-    assert wire.telegram.arrived(call, *await wire.post(call)) == ""
+            wire.telegram.arrived(unsure, call, *answer)
+    assert wire.telegram.arrived(unsure, call, *await wire.post(call)) == ""
 
 
 @pytest.mark.parametrize(("fields", "why"), [
     ({"text": "x " * 3000}, "several messages"),
     ({"text": ""}, "none"),
     ({"text": "x", "edits": "5"}, "an edit can be repeated"),
-    ({"text": "x", "ask": "phone"}, "a reply keyboard forbids edits"),
     ({"text": "x", "attachments": (Attachment(kind="photo", ref="media:7"),)}, "a file"),
 ])  # fmt: skip
 def test_what_cannot_be_asked_for(fields: dict[str, Any], why: str) -> None:
@@ -170,7 +170,7 @@ def test_what_cannot_be_asked_for(fields: dict[str, Any], why: str) -> None:
 
 def test_asking_is_bounded() -> None:
     asked = Telegram("1:fake", "s").ask(Outgoing(chat="5", text="x"), 100, frozenset({102}), 10_000)
-    assert [json.loads(call.body)["message_id"] for call in asked] == [101, *range(103, 165)]
+    assert [json.loads(call.body)["message_id"] for call in asked] == [101, *range(103, 261)]
 
 
 async def test_webhooks_are_delivered_signed_and_presses_answered_in_the_200(wire: Wire) -> None:

@@ -38,7 +38,7 @@ SENDS = {"sendPhoto": "photo", "sendVoice": "voice", "sendVideo": "video"}
 SENDS |= {"sendDocument": "document", "sendSticker": "sticker", "sendMessage": "text"}
 
 
-class Refused(Exception):  # noqa: N818 - as Telegram names it
+class Refused(Exception):
     def __init__(self, status: int, description: str, **parameters: int) -> None:
         super().__init__(description)
         self.status = status

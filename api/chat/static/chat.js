@@ -6,12 +6,12 @@
   const at = (id) => document.getElementById(id);
   const log = at("log"), words = at("words"), typing = at("typing").firstElementChild;
   const UNSENT = "gocua.unsent.";
-  const SLOWEST_MS = 15000, LONGEST_SIDE = 1600;
+  const SLOWEST_MS = 8000, LONGEST_SIDE = 1600, MOST_BYTES = 10 * 1024 * 1024;
 
   // --- what is on its way ---
 
   const unsent = [];
-  let sending = false, sendWait = 1000, sendTimer = 0;
+  let sending = false, sendWait = 500, sendTimer = 0;
 
   function uuid() {
     const b = crypto.getRandomValues(new Uint8Array(16));
@@ -68,16 +68,16 @@
   }
 
   function post(item) {
-    const stop = AbortSignal.timeout ? AbortSignal.timeout(60000) : undefined;
+    const within = (ms) => AbortSignal.timeout?.(ms); // a picture over a slow net takes minutes
     if (!item.photo && !item.file) {
       const { at: _, ...body } = item;
-      return fetch("/chat/say", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: stop });
+      return fetch("/chat/say", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: within(30000) });
     }
     const form = new FormData();
     const bytes = item.file || new Blob([Uint8Array.from(atob(item.photo.split(",")[1]), (c) => c.charCodeAt(0))]);
     form.append("id", item.id);
     form.append("file", bytes, "hinh.jpg");
-    return fetch("/chat/photo", { method: "POST", body: form, signal: stop });
+    return fetch("/chat/photo", { method: "POST", body: form, signal: within(300000) });
   }
 
   async function send() {
@@ -89,7 +89,7 @@
       let answer = null;
       try { answer = await post(item); } catch { /* no network: again below */ }
       if (answer?.status === 202) {
-        sendWait = 1000;
+        sendWait = 500;
         settle(item, "đã gửi", false);
         expect();
       } else if (answer && [400, 411, 413, 422].includes(answer.status)) {
@@ -100,7 +100,7 @@
         if (answer?.status === 401) await newcomer();
         else if (!answer) lost();
         sendTimer = setTimeout(send, sendWait);
-        sendWait = Math.min(sendWait * 2, SLOWEST_MS);
+        sendWait = Math.min(sendWait * 1.5, SLOWEST_MS);
         break;
       }
     }
@@ -123,13 +123,13 @@
 
   // --- what is told ---
 
-  let last = Number(log.dataset.last), source = null, listenWait = 1000, listenTimer = 0, quiet = 0, lostTimer = 0;
+  let last = Number(log.dataset.last), source = null, listenWait = 500, listenTimer = 0, quiet = 0, lostTimer = 0;
 
   function listen() {
     source?.close();
     clearTimeout(listenTimer);
     source = new EventSource(`/chat/stream?after=${last}`);
-    source.onopen = () => { listenWait = 1000; alive(); found(); send(); };
+    source.onopen = () => { listenWait = 500; alive(); found(); send(); };
     source.onmessage = (event) => { alive(); hear(JSON.parse(event.data)); };
     source.addEventListener("beat", alive);
     source.onerror = again;
@@ -142,7 +142,7 @@
     clearTimeout(quiet);
     clearTimeout(listenTimer);
     listenTimer = setTimeout(listen, listenWait);
-    listenWait = Math.min(listenWait * 2, SLOWEST_MS);
+    listenWait = Math.min(listenWait * 1.5, SLOWEST_MS);
   }
 
   function alive() { // a line that died without a word is noticed by its silence: the server speaks every 15 s
@@ -189,7 +189,7 @@
   function unread() { at("more").hidden = below() < 60; }
 
   function follow(line) { // what answers the resident's newest words is read from those words on, not from its end
-    if (!top || Date.now() > topUntil || line.classList.contains("own")) {
+    if (!top || Date.now() > topUntil || line.matches(".own, .member")) {
       top = line;
       topUntil = Date.now() + 10000;
     }
@@ -241,6 +241,7 @@
     at("file").value = "";
     if (!file) return;
     const photo = await small(file);
+    if (!photo && file.size > MOST_BYTES) return trouble("Dạ hình này lớn quá. Bác chụp lại, hoặc gửi hình nhỏ hơn giúp con nhé.");
     say(photo ? { photo } : { file });
   });
 

@@ -3,11 +3,12 @@
 
 const fresh = document.getElementById("fresh");
 const stale = document.getElementById("stale");
+const told = document.getElementById("told");
 const title = document.title;
 
 function show(box, message) {
   if (!box) return;
-  if (message !== null) box.textContent = message;
+  box.textContent = message;
   box.hidden = message === "";
 }
 
@@ -19,20 +20,26 @@ function toEnd() {
   window.scrollTo({ top: document.body.scrollHeight });
 }
 
-// Puts a fragment in place; what had the focus keeps it.
+// Puts a fragment in place; what had the focus keeps it. The same words again disturb nobody's reading or copying.
 function put(html) {
-  const focused = document.activeElement && fresh.contains(document.activeElement) ? document.activeElement.id : "";
-  const wasOpen = opened();
-  const atEnd = nearEnd();
-  fresh.innerHTML = html;
-  if (focused) document.getElementById(focused)?.focus();
-  if (atEnd && fresh.querySelector(".talk")) toEnd();
+  const box = document.createElement("template");
+  box.innerHTML = html;
+  const next = box.content.firstElementChild;
+  const now = fresh.firstElementChild;
+  const wasOpen = now.dataset.open;
+  if (next.innerHTML === now.innerHTML) {
+    for (const { name, value } of next.attributes) now.setAttribute(name, value);
+  } else {
+    const focused = fresh.contains(document.activeElement) ? document.activeElement.id : "";
+    const atEnd = nearEnd();
+    const isTold = next.querySelectorAll(".line").length > now.querySelectorAll(".line").length;
+    fresh.replaceChildren(next);
+    if (focused) document.getElementById(focused)?.focus();
+    if (isTold && told) told.textContent = `Có lời mới, ${new Date().toLocaleTimeString("vi-VN")}`; // a change is read out
+    if (isTold && atEnd) toEnd();
+  }
   count();
-  if (wasOpen === "1" && opened() === "0") ended();
-}
-
-function opened() {
-  return fresh.firstElementChild?.dataset.open;
+  if (wasOpen === "1" && next.dataset.open === "0") ended();
 }
 
 function count() {
@@ -91,6 +98,11 @@ if (fresh?.dataset.stream) {
   count();
 }
 if (fresh && "toEnd" in fresh.dataset) toEnd();
+
+const ending = document.querySelector(".ending");
+ending?.addEventListener("toggle", () => {
+  if (ending.open) ending.scrollIntoView();
+});
 
 const say = document.getElementById("say");
 say?.addEventListener("submit", async (event) => {

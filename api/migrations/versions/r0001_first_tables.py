@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("stored_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media")),
     )
-    op.create_index(op.f("ix_conversation"), "media", ["conversation"], unique=False)
+    op.create_index(op.f("ix_media_conversation"), "media", ["conversation"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -118,6 +118,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("status < 2"),
     )
     op.create_index("ix_outbox_remote", "outbox", ["channel", "chat", "remote_id"], unique=False)
+    op.create_index(
+        "ix_outbox_unknown",
+        "outbox",
+        ["channel", "chat", "id"],
+        unique=False,
+        sqlite_where=sa.text("status < 2 AND error = 'unknown fate'"),
+        postgresql_where=sa.text("status < 2 AND error = 'unknown fate'"),
+    )
     op.create_table(
         "team",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -129,7 +137,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_team")),
         sa.UniqueConstraint("name", name=op.f("uq_team_name")),
     )
-    op.create_index(op.f("ix_commune"), "team", ["commune"], unique=False)
+    op.create_index(op.f("ix_team_commune"), "team", ["commune"], unique=False)
     op.create_table(
         "timer",
         sa.Column("key", sa.String(), nullable=False),
@@ -138,7 +146,7 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_timer")),
     )
-    op.create_index(op.f("ix_due_at"), "timer", ["due_at"], unique=False)
+    op.create_index(op.f("ix_timer_due_at"), "timer", ["due_at"], unique=False)
     op.create_table(
         "member",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -176,8 +184,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("on_duty"),
         postgresql_where=sa.text("on_duty"),
     )
-    op.create_index(op.f("ix_team_id"), "member", ["team_id"], unique=False)
-    op.create_index(op.f("ix_telegram_chat"), "member", ["telegram_chat"], unique=False)
+    op.create_index(op.f("ix_member_team_id"), "member", ["team_id"], unique=False)
+    op.create_index(op.f("ix_member_telegram_chat"), "member", ["telegram_chat"], unique=False)
     op.create_table(
         "case",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -203,6 +211,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["holder_id"], ["member.id"], name=op.f("fk_case_holder_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
     )
+    op.create_index(op.f("ix_case_holder_id"), "case", ["holder_id"], unique=False)
     op.create_index(
         "ix_case_one_open",
         "case",
@@ -219,7 +228,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     )
-    op.create_index(op.f("ix_holder_id"), "case", ["holder_id"], unique=False)
     op.create_table(
         "offer",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -234,8 +242,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_offer_member_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_offer")),
     )
-    op.create_index(op.f("ix_case_id"), "offer", ["case_id"], unique=False)
-    op.create_index(op.f("ix_member_id"), "offer", ["member_id"], unique=False)
+    op.create_index(op.f("ix_offer_case_id"), "offer", ["case_id"], unique=False)
+    op.create_index(op.f("ix_offer_member_id"), "offer", ["member_id"], unique=False)
     op.create_table(
         "sign_in",
         sa.Column("token_hash", sa.String(), nullable=False),

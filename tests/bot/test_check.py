@@ -1,0 +1,193 @@
+"""`gocua check`: every mistake an author can make is told, and nothing else."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.channel import Capabilities
+from bot.channels.telegram import Telegram
+from bot.check import check
+from bot.library import INTAKE, Folders
+from tests.cast import NOW
+
+TODAY = NOW.date()
+SMALL = Capabilities(
+    name="small", text_limit=200, max_choices=4, label_limit=20, buttons=True,
+    photo_out=False, voice_out=False, asks_location=False, asks_phone=False,
+)  # fmt: skip
+LINES = Capabilities(
+    name="lines", text_limit=100, max_choices=1, label_limit=1, buttons=False,
+    photo_out=False, voice_out=False, asks_location=False, asks_phone=False,
+)  # fmt: skip
+HEAD = """title: Thử
+topic: vneid
+asked_as: [làm thử]
+verified_on: 2026-11-01
+expires_on: 2027-02-01
+sources: [Luật Căn cước]
+owner: Tổ nội dung
+"""
+END = "steps: {a: {end: Xong}}\n"
+ARTICLE = """---
+title: Bài thử
+verified_on: 2026-11-01
+expires_on: 2026-12-01
+sources: [Luật Căn cước]
+---
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    (tmp_path / "flows").mkdir()
+    shutil.copy(Folders().flows / f"{INTAKE}.yaml", tmp_path / "flows")
+    (tmp_path / "knowledge/articles/vneid").mkdir(parents=True)
+    return Folders(flows=tmp_path / "flows", words=tmp_path, knowledge=tmp_path / "knowledge")
+
+
+def told(folders: Folders, text: str = "", *capabilities: Capabilities, today: date = TODAY) -> list[str]:
+    """What is said of a flow thu.yaml, without the folder."""
+    if text:
+        (folders.flows / "thu.yaml").write_text(text, encoding="utf-8")
+    return [str(problem).removeprefix(f"{folders.flows}/") for problem in check(folders, capabilities, today)]
+
+
+def test_shipped_content_has_no_problem_today() -> None:
+    assert check(Folders(), (Telegram.capabilities,), TODAY) == ()
+
+
+def test_a_good_flow_has_no_problem(folders: Folders) -> None:
+    assert told(folders, HEAD + END) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "line", "says"),
+    [
+        ("a: {end: Xong}, b: {end: Hết}", 8, "step 'b': no path leads here"),
+        ("a: {say: Một}", 8, "step 'a': the path breaks off here"),
+        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}]}", 8, "step 'a': the path breaks off here"),
+        ("a: {check: Dán, verdicts: {scam: b, suspicious: b, official: b}, then: b}, b: {end: Xong, then: a}", 8,
+         "step 'b': `then` does nothing here"),
+        ("a: {choose: Gì, options: {A: a, B: b}, then: b}, b: {end: Xong}", 8, "step 'a': `then` does nothing here"),
+        ("a: {say: Một}, b: {say: Hai, then: a}", 8, "step 'a': goes round and round"),
+        ("a: {say: 'Chào {ten}'}, b: {ask: Tên, as: ten}, c: {end: Xong}", 8, "{ten} is asked nowhere before"),
+        ("a: {end: '{noi_ở}'}", 8, "{noi_ở} is asked nowhere before"),
+        ("a: {do: Một}, b: {end: Xong}", 8, "step 'a': `stuck` is missing"),
+        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}, {sign: hu, say: Vá}]}, b: {end: Xong}", 8, "marks aside"),
+        ("a: {choose: Gì, options: {'{ten}': b, B: b}}, b: {end: Xong}", 8, "names a placeholder"),
+        ("a: {end: Xong, picture: a.png}", 8, "step 'a': the picture 'a.png' is not in"),
+        ("a: {go: khong-co}, b: {end: Xong}", 8, "step 'a': leads to the flow 'khong-co', which does not exist"),
+        ("a: {go: thu}, b: {end: Xong}", 8, "step 'a': the flow 'thu' leads back here"),
+        ("a: {say: ''}", 8, "step 'a': `say` is empty"),
+    ],
+)  # fmt: skip
+def test_a_step_that_goes_wrong(folders: Folders, steps: str, line: int, says: str) -> None:
+    found = told(folders, f"{HEAD}steps: {{{steps}}}\n")
+    assert any(one.startswith(f"thu.yaml:{line}:") and says in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "a: {ask: Tên, as: ten}, b: {end: 'Chào {ten} ở {noi_o}'}",
+        "a: {check: Dán, verdicts: {scam: b, suspicious: b, official: b, unknown: b}}, b: {end: Xong}",
+        "b: {end: Xong}",
+        "a: {say: Một}, b: {choose: Nữa không, options: {Nữa: a, Thôi: c}}, c: {end: Xong}",
+        f"a: {{go: {INTAKE}}}, b: {{end: Xong}}",
+        "a: {hand_off: ''}",
+    ],
+)
+def test_a_step_that_is_fine(folders: Folders, steps: str) -> None:
+    assert told(folders, f"{HEAD}steps: {{{steps}}}\n", Telegram.capabilities) == []
+
+
+@pytest.mark.parametrize("key", ["asked_as", "verified_on", "expires_on", "sources", "owner"])
+def test_a_head_that_lacks_a_line(folders: Folders, key: str) -> None:
+    head = "".join(line for line in HEAD.splitlines(keepends=True) if not line.startswith(key))
+    assert told(folders, head + END) == [f"thu.yaml:1: {key!r} is missing: add it at the head of the file"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("topic: vneid", "topic: nau-an", "unknown topic 'nau-an': use one of vneid"),
+        ("2027-02-01", "2026-11-20", "expired on 2026-11-20"),
+        ("2026-11-01", "2026-11-22", "verified_on 2026-11-22 is still to come"),
+        ("2027-02-01", "2026-11-01", "expires_on must be a later day"),
+    ],
+)
+def test_a_head_that_is_wrong(folders: Folders, old: str, new: str, says: str) -> None:
+    assert any(says in one for one in told(folders, HEAD.replace(old, new) + END))
+
+
+def test_a_flow_holds_until_the_end_of_its_last_day(folders: Folders) -> None:
+    last = date(2027, 2, 1)
+    assert told(folders, HEAD + END, today=last) == []
+    assert len(told(folders, today=last + timedelta(days=1))) == 1
+
+
+def test_the_smallest_channel_sets_the_limits(folders: Folders) -> None:
+    (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
+    options = ", ".join(f"Đường {number}: b" for number in range(5))
+    signs = ", ".join(f"{{sign: Vướng thứ {name}, say: Sửa}}" for name in ("một", "hai", "ba"))
+    long, label = "x" * 201, "x" * 21
+    text = (
+        f"{HEAD}steps:\n  a: {{choose: {long}, options: {{{options}}}}}\n  b: {{do: Một, simpler: {long}, "
+        f"stuck: [{signs}, {{sign: {label}, say: {long}}}]}}\n  c: {{end: Xong}}\n"
+    )
+    assert told(folders, text, Telegram.capabilities) == []
+    assert [one.split(": ", 2)[2] for one in told(folders, text, Telegram.capabilities, SMALL)] == [
+        "5 options, but only 4 buttons fit: split it",
+        f"text has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
+        "4 stuck signs, but only 2 get a button: merge some",
+        f"label has 21 characters, a channel carries 20: shorten '{'x' * 21}'",
+        f"simpler has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
+        f"`say` of '{'x' * 21}' has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
+    ]
+
+
+def test_a_channel_without_buttons_limits_only_texts(folders: Folders) -> None:
+    (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
+    assert (
+        told(folders, f"{HEAD}steps: {{a: {{choose: Gì, options: {{Ab: b, Cd: b}}}}, b: {{end: Xong}}}}", LINES) == []
+    )
+    assert len(told(folders, f"{HEAD}steps: {{a: {{end: {'x' * 101}}}}}", LINES)) == 1
+
+
+def test_a_question_can_start_one_flow_only(folders: Folders) -> None:
+    (folders.flows / "hai.yaml").write_text(HEAD.replace("làm thử", "Lam  THU!") + END, encoding="utf-8")
+    (found,) = told(folders, HEAD + END)
+    assert "asked_as 'làm thử' stands in hai.yaml too" in found
+
+
+def test_flows_that_lead_to_each_other(folders: Folders) -> None:
+    (folders.flows / "hai.yaml").write_text(
+        HEAD.replace("làm thử", "hai") + "steps: {a: {go: thu}, b: {end: Xong}}", encoding="utf-8"
+    )
+    found = told(folders, HEAD + "steps: {a: {go: hai}, b: {end: Xong}}")
+    assert [one.split(":")[0] for one in found] == ["hai.yaml", "thu.yaml"]
+    assert all("leads back here" in one for one in found)
+
+
+def test_without_the_intake_nobody_reaches_a_person(folders: Folders) -> None:
+    (folders.flows / f"{INTAKE}.yaml").unlink()
+    assert told(folders, HEAD + END) == [f"{INTAKE}.yaml:1: this flow is missing: without it nobody reaches a person"]
+
+
+def test_a_file_that_is_no_text(folders: Folders) -> None:
+    (folders.flows / "thu.yaml").write_bytes(b"\xff\xfe")
+    assert told(folders) == ["thu.yaml:1: is not UTF-8 text: save it as UTF-8"]
+
+
+def test_articles(folders: Folders) -> None:
+    article = folders.knowledge / "articles/vneid/bai-thu.md"
+    article.write_text(ARTICLE + "Một câu.", encoding="utf-8")
+    assert told(folders) == []
+    assert told(folders, "", LINES) == told(folders, "", LINES, today=date(2026, 12, 1))
+    assert "bai-thu.md:1: expired on 2026-12-01" in told(folders, today=date(2026, 12, 2))[0]
+    article.write_text(ARTICLE + "x" * 201, encoding="utf-8")
+    assert any("the answer has 201 characters" in one for one in told(folders, "", SMALL))
+    article.write_text("Một câu.", encoding="utf-8")
+    assert any("bai-thu.md:1:" in one for one in told(folders))

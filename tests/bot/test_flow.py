@@ -1,0 +1,165 @@
+"""The flow language: what a file means, and what its author is told about every mistake in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.flow import Ask, Choose, Do, End, Flow, FlowError, parse, ways
+from bot.library import INTAKE, Library, load_flows
+from bot.model import Position
+
+HEAD = "title: Thử\ntopic: vneid\n"
+
+
+def flow(steps: str, head: str = HEAD) -> Flow:
+    return parse(f"{head}steps:\n{steps}", "thu.yaml")
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(FlowError) as caught:
+        parse(text, "bot/flows/thu.yaml")
+    assert str(caught.value) == "\n".join(map(str, caught.value.problems))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_everything_is_text() -> None:
+    one = flow("  a: {choose: Được không ạ., options: {yes: b, 1_000: b, 12:30: b}}\n  b: {end: no}\n")
+    choose = one.first
+    assert isinstance(choose, Choose)
+    assert [option.label for option in choose.options] == ["yes", "1_000", "12:30"]
+    assert one.steps["b"] == End(id="b", line=5, text="no")
+
+
+def test_a_step_keeps_its_keys() -> None:
+    one = flow(
+        "  a:\n    do: Bấm nút\n    simpler: Bấm\n    picture: a.png\n    stuck:\n      - sign: Hư\n"
+        "        also: [hu, bể]\n        say: Sửa\n        then: b\n  b: {end: Xong}\n"
+    )
+    step = one.first
+    assert isinstance(step, Do)
+    assert (step.line, step.simpler, step.picture, step.then) == (5, "Bấm", "a.png", None)
+    assert (step.stuck[0].sign, step.stuck[0].also, step.stuck[0].then) == ("Hư", ("hu", "bể"), "b")
+
+
+def test_steps_follow_in_file_order_unless_then_says_else() -> None:
+    one = flow("  a: {say: Một, then: c}\n  b: {say: Hai}\n  c: {say: Ba}\n")
+    assert [one.after(step) for step in one.steps.values()] == ["c", "c", None]
+    assert [list(ways(one, step)) for step in one.steps.values()] == [["c"], ["c"], []]
+
+
+def test_the_version_is_that_of_the_text() -> None:
+    assert flow("  a: {end: Xong}\n").version == flow("  a: {end: Xong}\n").version
+    assert flow("  a: {end: Xong}\n").version != flow("  a: {end: Xong.}\n").version
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("", 1, "the flow must be a mapping"),
+        ("title: [", 1, "mend the YAML here"),
+        (HEAD, 1, "'steps' is missing"),
+        (HEAD + "steps: {}\n", 3, "'steps' is empty"),
+        ("topic: x\nsteps: {a: {end: x}}\n", 1, "'title' is missing"),
+        (HEAD + "colour: red\nsteps: {a: {end: x}}\n", 3, "unknown key 'colour' in the flow"),
+        (HEAD + "title: Nữa\nsteps: {a: {end: x}}\n", 3, "'title' stands twice"),
+        (HEAD + "verified_on: hôm qua\nsteps: {a: {end: x}}\n", 3, "verified_on must be a day such as 2026-11-21"),
+        (HEAD + "remind_hours: nhiều\nsteps: {a: {end: x}}\n", 3, "remind_hours must be a whole number"),
+        (HEAD + "remind_hours: 0\nsteps: {a: {end: x}}\n", 3, "remind_hours must be a whole number"),
+        (HEAD + "sources: một\nsteps: {a: {end: x}}\n", 3, "sources must be a list"),
+        (HEAD + "moved: {a: b}\nsteps: {a: {end: x}}\n", 3, "moved names 'a', which still exists"),
+        (HEAD + "moved: {c: b}\nsteps: {a: {end: x}}\n", 3, "moved leads to 'b', which does not exist"),
+        (HEAD + "steps:\n  a: xong\n", 4, "a step must be a mapping"),
+        (HEAD + "steps:\n  a: {then: b}\n", 4, "step 'a': a step has exactly one verb"),
+        (HEAD + "steps:\n  a: {say: x, end: y}\n", 4, "found say and end"),
+        (HEAD + "steps:\n  a: {say: ''}\n", 4, "`say` is empty"),
+        (HEAD + "steps:\n  a: {end: [x]}\n", 4, "end must be text"),
+        (HEAD + "steps:\n  a: {end: x, stuck: []}\n", 4, "unknown key 'stuck' in a `end` step"),
+        (HEAD + "steps:\n  a: {say: x, then: z}\n", 4, "step 'a': leads to step 'z', which does not exist"),
+        (HEAD + "steps:\n  a: {ask: x, kind: colour, as: y}\n", 4, "unknown kind 'colour'"),
+        (HEAD + "steps:\n  a: {ask: x}\n", 4, "`as` is missing"),
+        (HEAD + "steps:\n  a: {ask: x, kind: consent}\n", 4, "a consent step needs `otherwise`"),
+        (HEAD + "steps:\n  a: {choose: x}\n", 4, "`choose` needs `options`"),
+        (HEAD + "steps:\n  a: {choose: x, options: {A: a}}\n", 4, "with at least two choices"),
+        (HEAD + "steps:\n  a: {choose: x, options: {A: a, B: {also: [b]}}}\n", 4, "option 'B' leads nowhere"),
+        (HEAD + "steps:\n  a: {choose: x, options: {A: a, A: a, B: a}}\n", 4, "'A' stands twice in options"),
+        (HEAD + "steps:\n  a: {do: x, stuck: hư}\n", 4, "stuck must be a list"),
+        (HEAD + "steps:\n  a:\n    do: x\n    stuck:\n      - sign: Hư\n", 7, "a stuck entry needs `say`"),
+        (HEAD + "steps:\n  a: {check: x, verdicts: {maybe: a}}\n", 4, "unknown key 'maybe' in verdicts"),
+    ],
+)
+def test_a_mistake_names_file_line_and_what_to_do(text: str, line: int, says: str) -> None:
+    found = mistakes(text)
+    assert any(one.startswith(f"bot/flows/thu.yaml:{line}:") and says in one for one in found), found
+
+
+def test_all_mistakes_are_told_at_once_in_order_of_lines() -> None:
+    found = mistakes(HEAD + "colour: red\nsteps:\n  a: {say: ''}\n  b: {ask: x}\n  c: {say: x, then: z}\n")
+    assert [one.split(":")[1] for one in found] == ["3", "5", "6", "7"]
+
+
+def test_load_reads_every_file_and_tells_all_mistakes(tmp_path: Path) -> None:
+    (tmp_path / f"{INTAKE}.yaml").write_text(HEAD + "steps: {a: {hand_off: ''}}", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(HEAD + "steps: {a: {end: x}}", encoding="utf-8")
+    assert list(load_flows(tmp_path)) == ["a", INTAKE]
+    (tmp_path / "b.yaml").write_text("title: B", encoding="utf-8")
+    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(FlowError, match=r"(?s)b\.yaml:1.*c\.yaml:1: is not UTF-8"):
+        load_flows(tmp_path)
+
+
+def test_without_the_intake_nothing_starts(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match="nobody can be handed to a person"):
+        load_flows(tmp_path)
+
+
+# --- a flow edited under a resident --------------------------------------------------------------------------------
+
+OLD = flow("  a: {say: Một}\n  b: {ask: Tên ạ, as: ten}\n  c: {end: Xong}\n")
+
+
+def stand(library: Library, new: Flow | None, step: str, *, keep: bool = True) -> tuple[str, str] | None:
+    """(version, step) on which somebody stands who stood on this step of OLD."""
+    flows = {"thu": new} if new else {}
+    old = {("thu", OLD.version): OLD} if keep else {}
+    edited = replace(library, flows=flows, old=old)
+    position = Position(flow="thu", version=OLD.version, step=step, trail=("a", "weg"), stage="confirm", draft=("1",))
+    found = edited.stand(position)
+    return (found[2].version, found[2].step) if found else None
+
+
+def test_unchanged_nobody_moves(library: Library) -> None:
+    assert stand(library, OLD, "b") == (OLD.version, "b")
+
+
+def test_same_step_and_kind_moves_on_to_the_new_text(library: Library) -> None:
+    new = flow("  b: {ask: Bác tên chi, as: ten}\n  c: {end: Hết}\n")
+    assert stand(library, new, "b") == (new.version, "b")
+    assert stand(library, new, "b", keep=False) == (new.version, "b")
+
+
+def test_a_step_of_another_kind_is_finished_as_it_was(library: Library) -> None:
+    new = flow("  b: {say: Chào}\n  c: {end: Hết}\n")
+    assert stand(library, new, "b") == (OLD.version, "b")
+
+
+def test_a_moved_step_is_found_under_its_new_name(library: Library) -> None:
+    new = flow("  d: {ask: Bác tên chi, as: ten}\n  c: {end: Hết}\n", HEAD + "moved: {b: d}\n")
+    assert stand(library, new, "b") == (new.version, "d")
+
+
+def test_a_removed_step_or_flow_is_finished_as_it_was(library: Library) -> None:
+    new = flow("  c: {end: Hết}\n")
+    assert stand(library, new, "b") == (OLD.version, "b")
+    assert stand(library, None, "b") == (OLD.version, "b")
+    assert stand(library, new, "b", keep=False) is None
+    assert stand(library, None, "b", keep=False) is None
+
+
+def test_whoever_moves_keeps_the_way_back_that_still_exists(library: Library) -> None:
+    new = flow("  a: {say: Một}\n  b: {ask: Bác tên chi, as: ten}\n")
+    edited = replace(library, flows={"thu": new}, old={("thu", OLD.version): OLD})
+    found = edited.stand(Position(flow="thu", version=OLD.version, step="b", trail=("a", "weg"), stage="confirm"))
+    assert found is not None
+    assert isinstance(found[1], Ask)
+    assert found[2] == Position(flow="thu", version=new.version, step="b", trail=("a",))

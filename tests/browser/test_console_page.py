@@ -1,0 +1,168 @@
+"""The console in a real browser on a phone: taken, answered and closed by touch, live, with and without scripts."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from api import desk as cases
+from api.tables import metadata
+from bot.model import Choice, Reply
+from tests import console_app as town
+from tests.browser.conftest import Served
+from tests.console_app import LAN, TAM, THU_DAU_MOT
+
+pytestmark = pytest.mark.browser
+PHONE = {"width": 390, "height": 740}
+
+
+@pytest.fixture
+def desk(served: Served) -> Served:
+    """The real service with its loops; each test finds its members, and nothing else."""
+
+    def clear(connection: sa.Connection) -> None:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        town.enter_members(connection, datetime.now(UTC))
+
+    served.house.worries.clear()
+    act(served, clear)
+    return served
+
+
+def act(desk: Served, work: Any) -> Any:
+    """Something happens in the house, and those who wait for it are told."""
+
+    async def do() -> Any:
+        result = await desk.house.store.write(work)
+        desk.house.news.tell(["turns", "desk"])
+        return result
+
+    return asyncio.run_coroutine_threadsafe(do(), desk.loop).result(10)
+
+
+def enter(page: Page, desk: Served, member: int = LAN) -> None:
+    path = act(desk, lambda c: town.sign_in(c, member, datetime.now(UTC)))
+    page.goto(desk.url + path)
+    page.get_by_role("button", name="Vào bàn làm việc").click()
+    expect(page).to_have_url(f"{desk.url}/team")
+
+
+def put_talk(connection: sa.Connection, chat: str = "bac-tu", **how: Any) -> int:
+    now = datetime.now(UTC)
+    case_id = town.put_case(connection, chat, now, **how)
+    asked = Reply(text="Bác đã có thẻ căn cước gắn chip chưa ạ?",
+                  choices=(Choice(id="a", label="Có rồi"), Choice(id="b", label="Chưa có")))  # fmt: skip
+    town.they_hear(connection, chat, asked, now - timedelta(minutes=19))
+    town.resident_says(connection, chat, "có rồi mà máy báo không hỗ trợ NFC", now - timedelta(minutes=18))
+    return case_id
+
+
+def assert_fit_for_a_phone(page: Page) -> None:
+    """Nothing hides to the right, everything to press is big enough, and axe finds nothing."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    small = page.evaluate(
+        """[...document.querySelectorAll("a, button, summary, input:not([type=hidden]), textarea")]
+           .filter((one) => one.checkVisibility() && getComputedStyle(one).opacity !== "0")
+           .filter((one) => !one.querySelector("img") && one.getBoundingClientRect().height < 48)
+           .map((one) => one.outerHTML)"""
+    )
+    assert small == []
+    found = Axe().run(page)
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+
+
+def test_a_volunteer_takes_answers_and_closes_by_touch(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    enter(page, desk)
+    case_id = act(desk, lambda c: put_talk(c, offered_to=LAN))
+    card = page.locator(".offer")
+    expect(card).to_contain_text("Tạo tài khoản VNeID")  # it came by itself
+    expect(page).to_have_title("(1) Bàn làm việc · Gõ Cửa")
+    card.get_by_role("button", name="Nhận việc").click()
+    expect(page).to_have_url(f"{desk.url}/team/case/{case_id}?notice=taken")
+    page.get_by_label("Trả lời bác").fill("Dạ con Lan đây, bác chụp màn hình giúp con")
+    page.get_by_role("button", name="Gửi", exact=True).click()
+    mine = page.locator(".own.member")
+    expect(mine).to_contain_text("bác chụp màn hình")
+    expect(mine).to_contain_text("đã gửi")  # the turn took it up, and the page heard
+    expect(page.get_by_label("Trả lời bác")).to_have_value("")
+    now = datetime.now(UTC)
+    act(desk, lambda c: town.resident_says(c, "bac-tu", "để bác chụp", now))
+    expect(page.locator(".line.resident").last).to_contain_text("để bác chụp")
+    page.get_by_text("Kết thúc việc này").click()
+    page.get_by_role("button", name="Xong rồi").click()
+    expect(page.get_by_role("status").first).to_contain_text("Đã khép lại")
+
+
+def test_words_survive_a_bad_network(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    enter(page, desk)
+    case_id = act(desk, lambda c: put_talk(c, holder=LAN))
+    page.goto(f"{desk.url}/team/case/{case_id}")
+    page.get_by_label("Trả lời bác").fill("Dạ bác chờ con chút")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Gửi", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Mạng yếu, chưa gửi được")
+    expect(page.get_by_label("Trả lời bác")).to_have_value("Dạ bác chờ con chút")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Gửi", exact=True).click()
+    expect(page.locator(".own.member")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_case_closed_meanwhile_does_not_swallow_the_words(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    enter(page, desk)
+    case_id = act(desk, lambda c: put_talk(c, holder=LAN))
+    page.goto(f"{desk.url}/team/case/{case_id}")
+    page.get_by_label("Trả lời bác").fill("Dạ bác")
+    act(desk, lambda c: cases.close(c, case_id, LAN, "resident_left", "", datetime.now(UTC)))
+    expect(page.get_by_role("alert")).to_contain_text("vừa khép lại")
+    expect(page.get_by_label("Trả lời bác")).to_have_value("Dạ bác")
+
+
+def test_everything_works_without_scripts(desk: Served, chromium: Browser) -> None:
+    context = chromium.new_context(viewport=PHONE, java_script_enabled=False)  # type: ignore[arg-type]
+    page = context.new_page()
+    enter(page, desk)
+    case_id = act(desk, lambda c: put_talk(c))
+    page.reload()
+    page.get_by_role("button", name="Nhận việc").click()
+    page.get_by_label("Trả lời bác").fill("Dạ con đây bác")
+    page.get_by_role("button", name="Gửi", exact=True).click()
+    expect(page).to_have_url(f"{desk.url}/team/case/{case_id}#reply")
+    expect(page.locator(".own.member")).to_contain_text("Dạ con đây bác")
+    page.get_by_text("Kết thúc việc này").click()
+    page.get_by_role("button", name="Hẹn đến nhà").click()
+    expect(page.get_by_role("status")).to_contain_text("Đã khép lại")
+    page.get_by_role("button", name="Nghỉ trực").click()
+    expect(page.get_by_role("button", name="Vào trực")).to_be_visible()
+    page.get_by_role("button", name="Rời bàn làm việc").click()
+    expect(page.get_by_role("heading")).to_contain_text("Mình chưa vào bàn làm việc")
+    context.close()
+
+
+def test_every_page_is_fit_for_a_phone(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    page.goto(f"{desk.url}/team/sign-in")
+    assert_fit_for_a_phone(page)
+    page.goto(desk.url + act(desk, lambda c: town.sign_in(c, LAN, datetime.now(UTC))))
+    assert_fit_for_a_phone(page)
+    desk.house.worries["telegram"] = "Telegram chưa nối được: bot token không đúng"
+    act(desk, lambda c: put_talk(c, "mot", offered_to=LAN))
+    held = act(desk, lambda c: put_talk(c, "hai", holder=LAN))
+    waiting = act(desk, lambda c: put_talk(c, "ba"))
+    act(desk, lambda c: put_talk(c, "bon", commune=THU_DAU_MOT))
+    other = act(desk, lambda c: put_talk(c, "nam", holder=TAM))
+    page.get_by_role("button", name="Vào bàn làm việc").click()
+    paths = ["/team", f"/team/case/{held}", f"/team/case/{waiting}", f"/team/case/{other}"]
+    for path in paths:
+        page.goto(desk.url + path)
+        for closed in page.locator("details:not([open]) > summary").all():
+            closed.click()
+        assert_fit_for_a_phone(page)
