@@ -1,7 +1,7 @@
 """The tables, declared once for SQLite and PostgreSQL. Migrations must agree with them (tests/api/test_migrations.py).
 
-Five tables carry the way of a message: inbox, conversation, outbox, timer, log. Seven are the desk: team, member, case,
-offer, media, sign_in, flow_version. Nothing here reads or writes.
+Five tables carry the way of a message: inbox, conversation, outbox, timer, log. The others are the desk and the content: team, member, case,
+offer, media, sign_in, miss, flow_version. Nothing here reads or writes.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -268,6 +268,21 @@ class SignIn(Table, table=True):
     member_id: int = Field(foreign_key="member.id")
     expires_at: datetime = _moment()
     used_at: datetime | None = _moment(nullable=True)
+
+
+class Miss(Table, table=True):
+    """What a resident wrote that was not understood, or whose answer was not what they meant. Masked; for authors."""
+
+    id: int | None = _id()
+    at: datetime = _moment(index=True)
+    #: "missed" or "repicked"
+    why: str
+    text: str = _long()
+    #: what the search took it for, and what an author says it is ("" until then)
+    topic: str = ""
+    given_topic: str = ""
+    handled_at: datetime | None = _moment(nullable=True)
+    conversation: str = ""
 
 
 class FlowVersion(Table, table=True):

@@ -15,6 +15,7 @@ MOST_CHARACTERS = 600  # what still fits a small screen without scrolling far
 _REQUIRED = ("title", "verified_on", "expires_on", "sources")
 _KEYS = frozenset({*_REQUIRED, "asked_as"})
 _FENCE = "---"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it was built in: ten times as fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _split(path: Path, text: str) -> tuple[str, str, int]:
 
 def _fields(path: Path, front: str) -> Mapping[str, _Field]:
     try:
-        root = yaml.compose(front, Loader=yaml.SafeLoader)
+        root = yaml.compose(front, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 2
         hint = "put text that holds ': ' or starts with a sign between double quotes"

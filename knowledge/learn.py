@@ -5,20 +5,20 @@ The same data give the same file, byte for byte, on the same machine. Never run 
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.search import OUT, TOPICS, Entry
 from knowledge.text import read, strip_marks
 from knowledge.weights import Weights, WeightsError, features, weighed
 
-Alias = tuple[str, str]  # topic, another way to ask for it
+Alias = tuple[str, str]  # topic, one way to ask for it
 
 WEIGHTS_FILE = "weights.npz"
-OUT = "out"
 _STRENGTH = 5.0  # inverse of the regularisation
 _OUT_WEIGHT = 3.0  # of a topic's; chatter is wider than any topic
 _ALIAS_WEIGHT = 0.3  # of an utterance's: an article's other wordings lean on its title
@@ -59,10 +59,11 @@ def load(folder: Path) -> tuple[Utterance, ...]:
     return tuple(utterances)
 
 
-def learn(folder: Path, aliases: Sequence[Alias] = ()) -> None:
-    """Writes folder/weights.npz from the utterances and the aliases, both by topic."""
+def learn(folder: Path, entries: Iterable[Entry] = ()) -> None:
+    """Writes folder/weights.npz from the utterances and from how the entries are called and asked for."""
     utterances = [(one.topic, one.text) for one in load(folder)]
-    weights = fit(utterances, aliases, fingerprint(folder, aliases))
+    aliases = _aliases(entries)
+    weights = fit(utterances, aliases, _fingerprint(folder, aliases))
     np.savez(
         folder / WEIGHTS_FILE,
         classes=_bytes("\n".join(weights.classes)),
@@ -74,23 +75,27 @@ def learn(folder: Path, aliases: Sequence[Alias] = ()) -> None:
     )
 
 
-def stale(folder: Path, aliases: Sequence[Alias] = ()) -> str | None:
+def stale(folder: Path, entries: Iterable[Entry] = ()) -> str | None:
     """Why the weights do not belong to today's data and what to do, or None."""
     try:
         stored = Weights.load(folder / WEIGHTS_FILE).fingerprint
     except WeightsError as error:
         return str(error)
-    if stored != fingerprint(folder, aliases):
-        return f"{folder / WEIGHTS_FILE}: older than the utterances or words it was learned from; run: gocua learn"
+    if stored != _fingerprint(folder, _aliases(entries)):
+        return f"{folder / WEIGHTS_FILE}: older than the words it was learned from; run: gocua learn"
     return None
 
 
-def fingerprint(folder: Path, aliases: Sequence[Alias] = ()) -> str:
+def _aliases(entries: Iterable[Entry]) -> list[Alias]:
+    return sorted({(one.topic, text) for one in entries if one.topic in TOPICS for text in (one.title, *one.asked_as)})
+
+
+def _fingerprint(folder: Path, aliases: Sequence[Alias]) -> str:
     """sha256 over everything the weights are made from."""
     digest = hashlib.sha256()
     for path in (*sorted(folder.glob("*.txt")), *(folder.parent / name for name in _LEXICON_FILES)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    for topic, text in sorted(aliases):
+    for topic, text in aliases:
         digest.update(f"{topic}\t{text}\n".encode())
     return digest.hexdigest()
 

@@ -60,10 +60,10 @@ class _Lexicon:
     @classmethod
     def load(cls, folder: Path) -> "_Lexicon":
         meanings: dict[str, list[_Meaning]] = {}
-        for word, meaning, after, before in _rows(folder / "teencode.tsv", columns=4):
+        for word, meaning, after, before in _rows((folder / "teencode.tsv").read_text(encoding="utf-8"), columns=4):
             meanings.setdefault(word, []).append(_meaning(meaning, after, before))
         phrases: dict[str, set[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
-        for canonical, variants in _rows(folder / "phrases.tsv", columns=2):
+        for canonical, variants in _rows((folder / "phrases.tsv").read_text(encoding="utf-8"), columns=2):
             form = tuple(canonical.split())
             for variant in (canonical, *variants.split(",")):
                 if words := tuple(variant.split()):
@@ -73,7 +73,7 @@ class _Lexicon:
             phrases={
                 first: tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair))) for first, pairs in phrases.items()
             },
-            foreign={row[0]: row[1] for row in _rows(folder / "foreign.tsv", columns=2)},
+            foreign={row[0]: row[1] for row in _rows((folder / "foreign.tsv").read_text(encoding="utf-8"), columns=2)},
         )
 
 
@@ -185,8 +185,8 @@ def _renamed(words: list[str], lexicon: _Lexicon) -> Iterator[str]:
             at += 1
 
 
-def _rows(path: Path, *, columns: int) -> Iterator[tuple[str, ...]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+def _rows(table: str, *, columns: int) -> Iterator[tuple[str, ...]]:
+    for line in table.splitlines():
         if line and not line.startswith("# "):
             cells = [cell.strip() for cell in line.split("\t")]
             yield tuple((*cells, *[""] * columns)[:columns])

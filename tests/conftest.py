@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.library import Folders, Library, load
-from tests.cast import HOME
+from bot.library import Library
+from tests.cast import shipped
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,4 +18,4 @@ def rewrite(pytestconfig: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def library() -> Library:
     """The content that is shipped: flows, articles, places, scam patterns, phrases."""
-    return load(Folders(), home=HOME)
+    return shipped()

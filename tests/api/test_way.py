@@ -1,21 +1,262 @@
-import asyncio, time
+"""The way of a message through the whole service: stored before it is answered, once, in order, all or nothing."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
-from tests.service import started
-async def test_x(tmp_path: Path):
-    t=time.time()
-    async with started(tmp_path) as s:
-        print("up", time.time()-t); t=time.time()
-        await s.says(77, "/start")
-        print("start", time.time()-t); t=time.time()
-        print(s.shown(77))
-        c = await s.hands_off(77)
-        print("off", time.time()-t); t=time.time()
-        print(s.shown(77)); print(s.shown(9001))
-        v = await s.visitor()
-        await v.hands_off()
-        for l in await v.lines(): print(l)
-        print(s.shown(9002))
-        t=time.time()
-    print("down", time.time()-t); t=time.time()
-async def test_y(tmp_path: Path):
-    await test_x(tmp_path)
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from api import outbox, turns
+from api.store import StoreBusy
+from bot.model import Crashed, Inbound
+from tests.service import CASE, CHAT, CONVERSATION, INBOX, LAN, OUTBOX, SECRET, Service, started
+
+TU, NAM = 2001, 2002
+HELLO = {"message_id": 1, "date": 1_795_000_000, "text": "/start"}
+
+
+def update(number: int = 1, chat: int = TU, **message: Any) -> dict[str, Any]:
+    person = {"id": chat, "is_bot": False, "first_name": "Tư"}
+    where = {"id": chat, "type": "private", "first_name": "Tư"}
+    return {"update_id": number, "message": HELLO | {"from": person, "chat": where} | message}
+
+
+async def post(service: Service, body: Any) -> httpx.Response:
+    sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+    return await service.web.post(
+        "/webhooks/telegram", headers={"X-Telegram-Bot-Api-Secret-Token": SECRET}, **sent
+    )  # fmt: skip
+
+
+async def outbox_of(service: Service, chat: int) -> list[Any]:
+    return await service.rows(sa.select(OUTBOX).where(OUTBOX.c.chat == str(chat)).order_by(OUTBOX.c.id))
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with started(tmp_path) as one:
+        yield one
+
+
+async def test_from_the_first_word_to_the_end_of_a_case(tmp_path: Path, database_url: str) -> None:
+    """The same on both databases."""
+    async with started(tmp_path, database_url=database_url) as service:
+        await service.says(TU, "/start")
+        assert service.last(TU).startswith("Dạ chào Bác!")
+        case_id = await service.hands_off(TU)
+        await service.press(CHAT[LAN], "Nhận")
+        assert "chị Lan" in service.last(TU)
+        await service.says(CHAT[LAN], "Dạ con Lan đây bác")
+        assert service.last(TU) == "Chị Lan: Dạ con Lan đây bác"
+        await service.says(TU, "máy tui đời cũ")
+        assert service.last(CHAT[LAN]).endswith("máy tui đời cũ")
+        await service.press(CHAT[LAN], "Xong rồi")
+        case = await service.case(case_id)
+        assert (case["holder_id"], case["outcome"], case["closed_at"] is not None) == (LAN, "solved", True)
+        assert case["opened_at"] < case["taken_at"] < case["answered_at"] < case["closed_at"]
+        kinds = await service.kinds(case_id=case_id)
+        assert kinds == ["case_opened", "offered", "taken", "member_said", "closed"]
+        assert (await service.web.get("/health/ready")).json() == {"status": "ok", "wrong": {}, "warnings": {}}
+
+
+async def test_nothing_is_answered_before_it_is_on_disk(service: Service) -> None:
+    on_disk = threading.Event()
+    disk = asyncio.create_task(service.house.store.write(lambda c: on_disk.wait(5)))
+    request = asyncio.create_task(post(service, update()))
+    await asyncio.sleep(0.15)
+    assert not request.done()
+    assert await service.rows(sa.select(INBOX)) == []
+    on_disk.set()
+    assert (await request).status_code == 200
+    assert await disk
+    assert len(await service.rows(sa.select(INBOX))) == 1
+
+
+async def test_a_store_that_cannot_keep_up_says_come_again(service: Service) -> None:
+    with patch.object(service.house.store, "write", side_effect=StoreBusy):
+        answer = await post(service, update())
+        browser = service.browser()
+        await browser.get("/")
+        said = await browser.post("/chat/say", json={"id": "00000000-0000-4000-8000-000000000001", "text": "chào"})
+        await asyncio.sleep(0.3)  # the loops meet it too
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert said.status_code == 503
+    assert (await post(service, update())).status_code == 200
+    await service.quiet()
+    assert len(service.shown(TU)) == 1
+
+
+async def test_the_loops_outlive_a_database_that_is_away(service: Service) -> None:
+    away = sa.exc.OperationalError("SELECT 1", {}, Exception("connection refused"))
+    store = service.house.store
+    with patch.object(store, "write", side_effect=away), patch.object(store, "read", side_effect=away):
+        assert (await post(service, update())).status_code == 500
+        await asyncio.sleep(1.1)
+        assert (await service.web.get("/health/ready")).status_code == 503
+    assert (await post(service, update())).status_code == 200
+    await service.quiet()
+    assert len(service.shown(TU)) == 1
+    assert (await service.web.get("/health/ready")).status_code == 200
+
+
+async def test_one_update_three_times_is_one_reply(service: Service) -> None:
+    answers = await asyncio.gather(*(post(service, update()) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    await service.quiet()
+    assert (await post(service, update())).status_code == 200
+    await service.quiet()
+    assert len(service.shown(TU)) == 1
+    assert len(await service.rows(sa.select(INBOX))) == 1
+
+
+async def test_a_burst_keeps_its_order(service: Service) -> None:
+    await service.hands_off(TU)
+    await service.press(CHAT[LAN], "Nhận")
+    before = len(service.shown(CHAT[LAN]))
+    for number in range(30):
+        await post(service, update(1000 + number, message_id=1000 + number, text=f"lời {number}"))
+    await service.quiet()
+    assert service.shown(CHAT[LAN])[before:] == [f"#1 Tư: lời {number}" for number in range(30)]
+
+
+async def test_two_residents_do_not_wait_for_each_other(service: Service) -> None:
+    service.telegram.fail("sendMessage", 500, wait_s=1.0)
+    begun = time.monotonic()
+    assert await service.telegram.says(TU, "/start") == 200
+    await service.until(lambda: _called(service))
+    assert await service.telegram.says(NAM, "/start") == 200
+    await service.until(lambda: _has(service, NAM))
+    assert time.monotonic() - begun < 0.9
+    assert service.shown(TU) == []
+    await service.quiet()
+    assert len(service.shown(TU)) == len(service.shown(NAM)) == 1
+
+
+async def _called(service: Service) -> bool:
+    return service.house.loops["sender"] is not None and any(
+        row["status"] == outbox.Status.SENDING for row in await outbox_of(service, TU)
+    )
+
+
+async def _has(service: Service, chat: int) -> bool:
+    return bool(service.shown(chat))
+
+
+async def test_a_turn_is_all_or_nothing(service: Service) -> None:
+    insert, failures = outbox.insert, []
+
+    def half(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+        insert(connection, rows)
+        if rows and len(failures) < 3:
+            failures.append(rows)
+            raise RuntimeError("the machine stumbles in the middle of a turn")
+
+    with patch.object(outbox, "insert", half):
+        assert await service.telegram.says(TU, "/start") == 200
+        await service.until(lambda: _tried(service))
+        assert await outbox_of(service, TU) == []
+        assert await service.kinds() == []
+        assert await service.rows(sa.select(CONVERSATION)) == []
+        service.clock.move(seconds=5)
+        await service.quiet()
+    assert len(failures) == 3
+    assert len(service.shown(TU)) == 1
+    assert await service.kinds() == ["first_contact"]
+
+
+async def _tried(service: Service) -> bool:
+    return any(row["attempts"] for row in await service.rows(sa.select(INBOX)))
+
+
+async def test_what_raises_three_times_goes_to_a_person(service: Service) -> None:
+    advance = turns.advance
+
+    def stumbles(library: Any, talk: Any, event: Any, now: Any) -> Any:
+        if isinstance(event, Inbound) and event.text == "chữ độc":
+            raise ZeroDivisionError
+        return advance(library, talk, event, now)
+
+    with patch.object(turns, "advance", stumbles):
+        assert await service.telegram.says(TU, "chữ độc") == 200
+        assert await service.telegram.says(TU, "còn đó không con") == 200
+        await service.says(NAM, "/start")  # nobody else notices
+        assert len(service.shown(NAM)) == 1
+        for _ in range(3):
+            service.clock.move(seconds=5)
+            await asyncio.sleep(0.3)
+        await service.quiet()
+    case = await service.case()
+    assert (case["conversation"], case["problem"], case["closed_at"]) == (f"telegram:{TU}", "chữ độc", None)
+    assert "trục trặc" in service.shown(TU)[0]
+    assert "crashed" in await service.kinds()
+    # their next words are not lost: they lie with the case
+    assert (await service.conversation(f"telegram:{TU}"))["state"]["case"] == "waiting"
+    assert len(await service.rows(sa.select(INBOX).where(INBOX.c.done_at.is_(None)))) == 0
+
+
+async def test_a_row_that_the_database_refuses_is_handed_to_a_person_too(service: Service) -> None:
+    advance = turns.advance
+
+    def refuses(library: Any, talk: Any, event: Any, now: Any) -> Any:
+        if isinstance(event, Inbound) and event.text == "chữ lạ":
+            raise sa.exc.DataError("INSERT", {}, Exception("invalid byte sequence"))
+        return advance(library, talk, event, now)
+
+    with patch.object(turns, "advance", refuses):
+        assert await service.telegram.says(TU, "chữ lạ") == 200
+        await service.says(NAM, "/start")
+        for _ in range(3):
+            service.clock.move(seconds=5)
+            await asyncio.sleep(0.3)
+        await service.quiet()
+    assert len(service.shown(NAM)) == 1
+    assert "laid_aside" in await service.kinds()
+    assert "trục trặc" in service.last(TU)
+    assert (await service.case())["conversation"] == f"telegram:{TU}"
+
+
+async def test_poisoned_rows_stop_nobody_else(service: Service) -> None:
+    now = service.clock()
+    row = {"channel": "telegram", "chat": "1", "provider_id": "x", "body": {"kind": "Nonsense"}, "received_at": now,
+           "next_at": now, "attempts": 0, "error": "", "conversation": "telegram:1"}  # fmt: skip
+    await service.write(INBOX.insert().values(row))
+    broken = row | {"chat": "2", "conversation": "telegram:2"}
+    await service.write(CONVERSATION.insert().values(
+        key="telegram:2", channel="telegram", chat="2", state={"position": 7}, state_version=1, epoch=0, reachable=True,
+        name="", updated_at=now,
+    ))  # fmt: skip
+    await service.write(INBOX.insert().values(broken | {"body": {"kind": "Nonsense"}}))
+    assert await service.telegram.says(TU, "/start") == 200
+    await service.until(lambda: _has(service, TU))
+    for _ in range(4):
+        service.clock.move(seconds=10)
+        await asyncio.sleep(0.3)
+    await service.quiet()
+    assert (await service.web.get("/health/ready")).status_code == 200
+
+
+async def test_nobody_is_left_alone_by_a_crash_in_a_case(service: Service) -> None:
+    """A crash while a member holds the talk: they read what was written, and no second case is opened."""
+    await service.hands_off(TU)
+    await service.press(CHAT[LAN], "Nhận")
+    advance = turns.advance
+
+    def stumbles(library: Any, talk: Any, event: Any, now: Any) -> Any:
+        if isinstance(event, Crashed):
+            return advance(library, talk, event, now)
+        raise ZeroDivisionError
+
+    with patch.object(turns, "advance", stumbles):
+        assert await service.telegram.says(TU, "chữ độc") == 200
+        for _ in range(3):
+            service.clock.move(seconds=5)
+            await asyncio.sleep(0.3)
+        await service.quiet()
+    assert service.last(CHAT[LAN]).endswith("chữ độc")
+    assert len(await service.rows(sa.select(CASE))) == 1

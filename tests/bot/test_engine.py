@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.engine import ACK_AGAIN, DOUBLE_PRESS, advance
@@ -27,7 +27,7 @@ from bot.model import (
     Turn,
     WaitExpired,
 )
-from tests.cast import MEMBER, NOW
+from tests.cast import MEMBER, NOW, shipped
 from tests.talk import Talk, replies, words
 
 SAYINGS = (
@@ -115,10 +115,10 @@ def kept(before: Conversation, turn: Turn) -> None:
     assert all(effect.text or effect.attachments for effect in turn.effects if isinstance(effect, Relay))
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None)
 @given(acts=st.lists(st.one_of(BY_RESIDENT, BY_RESIDENT, BY_RESIDENT, BY_OTHERS), min_size=4, max_size=30))
-def test_whatever_happens(library: Library, acts: list[Act]) -> None:
-    talk = Talk(library)
+def test_whatever_happens(acts: list[Act]) -> None:
+    talk = Talk(shipped())
     last: Turn | None = None
     for act in acts:
         before = talk.conversation
@@ -131,11 +131,11 @@ def test_whatever_happens(library: Library, acts: list[Act]) -> None:
         last = turn
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None)
 @given(acts=st.lists(BY_RESIDENT, min_size=4, max_size=25))
-def test_nobody_is_left_without_an_answer(library: Library, acts: list[Act]) -> None:
+def test_nobody_is_left_without_an_answer(acts: list[Act]) -> None:
     """The talk's pace is slower than a double press, the only thing that may go unanswered."""
-    talk = Talk(library)
+    talk = Talk(shipped())
     for act in acts:
         held_by = talk.conversation.held_by
         turn = act(talk)

@@ -85,6 +85,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_media_conversation"), "media", ["conversation"], unique=False)
     op.create_table(
+        "miss",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("given_topic", sa.String(), nullable=False),
+        sa.Column("handled_at", sa.BigInteger(), nullable=True),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_miss")),
+    )
+    op.create_index(op.f("ix_miss_at"), "miss", ["at"], unique=False)
+    op.create_table(
         "outbox",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("channel", sa.String(), nullable=False),

@@ -1,0 +1,227 @@
+"""What comes to the webhook from the street, wanted or not: who is believed, what is refused, what residents do."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+from structlog.testing import capture_logs
+
+from api.webhooks import MOST_BYTES
+from tests.api.test_way import post, update
+from tests.service import CHAT, CONVERSATION, GROUP, INBOX, LAN, OUTBOX, Service, started
+
+TU = 2001
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with started(tmp_path) as one:
+        yield one
+
+
+async def stored(service: Service) -> int:
+    return len(await service.rows(sa.select(INBOX)))
+
+
+# --- what is believed ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Telegram-Bot-Api-Secret-Token": "mot-hai-ba-bon-nam"}])
+async def test_who_is_not_telegram_is_refused(service: Service, headers: dict[str, str]) -> None:
+    answer = await service.web.post("/webhooks/telegram", json=update(), headers=headers)
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert await stored(service) == 0
+
+
+async def test_a_channel_that_is_off_has_no_door(service: Service) -> None:
+    assert (await service.web.post("/webhooks/zalo", json=update())).status_code == 404
+
+
+@pytest.mark.parametrize(("body", "kind"), [
+    (json.dumps(update()).encode()[:-20], "malformed"),
+    (b"", "malformed"),
+    (b"[1, 2]", "malformed"),
+    (b'{"update_id": 5}', "empty"),
+    (b"[" * 100_000, "malformed"),
+    (b'{"update_id": 5, "poll_answer": {"poll_id": "1"}}', "poll_answer"),
+    (b'{"update_id": 5, "message": {"message_id": "ba"}}', "malformed"),
+])  # fmt: skip
+async def test_what_is_not_understood_is_answered_200_and_told(service: Service, body: bytes, kind: str) -> None:
+    with capture_logs() as logs:
+        assert (await post(service, body)).status_code == 200
+    assert [one["event_kind"] for one in logs if one["event"] == "webhook_unknown"] == [kind]
+    assert await stored(service) == 0
+
+
+async def test_a_body_is_read_up_to_a_megabyte(service: Service) -> None:
+    assert (await post(service, b"x" * (MOST_BYTES + 1))).status_code == 413
+    assert (await post(service, update(text="ơ" * 160_000))).status_code == 200
+    await service.quiet()
+    [row] = await service.rows(sa.select(INBOX.c.body))
+    assert len(row["body"]["text"]) == 16_000
+    assert len(service.shown(TU)) == 1
+
+
+async def test_secrets_are_masked_before_they_are_stored(service: Service) -> None:
+    await service.says(TU, "mã OTP của tui là 482913 nè con")
+    everything = json.dumps([row["body"] for row in await service.rows(sa.select(INBOX.c.body))])
+    everything += json.dumps([row["body"] for row in await service.rows(sa.select(OUTBOX.c.body))])
+    assert "482913" not in everything
+    assert "OTP" in service.last(TU)
+
+
+# --- what residents do -----------------------------------------------------------------------------------------
+
+
+async def test_a_button_of_an_old_message_is_not_acted_on(service: Service) -> None:
+    await service.says(TU, "gặp người")
+    old = service.telegram.sent(TU)[-1]["message_id"]
+    await service.press(TU, "Không đồng ý")
+    await service.says(TU, "menu")
+    await service.later(seconds=30)
+    await service.press(TU, "Đồng ý", message_id=old)
+    assert "nút đó đã cũ" in service.last(TU)
+    assert (await service.conversation(f"telegram:{TU}"))["state"].get("consent") is None
+
+
+async def test_a_double_press_is_one_wish(service: Service) -> None:
+    await service.says(TU, "gặp người")
+    await asyncio.gather(service.telegram.press(TU, "Đồng ý"), service.telegram.press(TU, "Đồng ý"))
+    await service.quiet()
+    assert len(service.shown(TU)) == 2
+    # both presses are answered in the 200, so that no button keeps spinning
+    assert [call.in_answer for call in service.telegram.called("answerCallbackQuery")] == [True, True]
+
+
+async def test_a_press_of_someone_elses_making_does_nothing_bad(service: Service) -> None:
+    await service.says(TU, "/start")
+    for data in ("take.1", "close.1.solved", "meant.1.1", "take.", "999999999999999999999.1", "1.0", "1.-1", "...."):
+        message = service.telegram.sent(TU)[-1]
+        person = {"id": TU, "is_bot": False, "first_name": "A"}
+        query = {"id": "1", "from": person, "chat_instance": "1", "message": message, "data": data}
+        assert await service.telegram.deliver({"callback_query": query}) == 200
+    await service.quiet()
+    assert "crashed" not in await service.kinds()
+
+
+async def test_an_edited_message_is_asked_for_anew(service: Service) -> None:
+    await service.says(TU, "/start")
+    edited = update(77, message_id=1, text="đổi máy", edit_date=1_795_000_100)
+    assert (await post(service, {"update_id": 77, "edited_message": edited["message"]})).status_code == 200
+    await service.quiet()
+    assert "sửa tin cũ" in service.last(TU)
+
+
+async def test_the_bot_speaks_only_in_private_and_in_the_teams_own_group(service: Service) -> None:
+    for content in ({"text": "/start"}, {"new_chat_title": "Hội bạn"}):
+        assert await service.telegram.says(-1005, sender=TU, **content) == 200
+    await service.quiet()
+    assert await stored(service) == 0
+    assert service.shown(-1005) == []
+
+
+async def test_who_blocks_the_bot_is_left_in_peace(service: Service) -> None:
+    await service.says(TU, "/start")
+    service.telegram.blocked.add(TU)
+    await service.says(TU, "menu")
+    assert (await service.conversation(f"telegram:{TU}"))["reachable"] is False
+    tries = len(service.telegram.called("sendMessage"))
+    await service.later(hours=5)
+    assert len(service.telegram.called("sendMessage")) == tries
+    assert [row["error"][:21] for row in await service.rows(sa.select(OUTBOX).where(OUTBOX.c.status == 4))] == [
+        "Telegram answered 403"
+    ]
+    await service.telegram.blocks(TU, again=True)
+    await service.quiet()
+    assert (await service.conversation(f"telegram:{TU}"))["reachable"] is True
+    await service.says(TU, "menu")
+    assert "Bác chọn giúp con nhé" in service.last(TU)
+
+
+async def test_blocking_is_heard_too(service: Service) -> None:
+    await service.says(TU, "/start")
+    assert await service.telegram.blocks(TU) == 200
+    await service.quiet()
+    assert (await service.conversation(f"telegram:{TU}"))["reachable"] is False
+    assert "blocked" in await service.kinds()
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    ({"photo": [{"file_id": "P", "file_unique_id": "P", "width": 9, "height": 9}]}, "nhận được hình"),
+    ({"voice": {"file_id": "V", "file_unique_id": "V", "duration": 3}}, "chưa xem được"),
+    ({"sticker": {"file_id": "S", "file_unique_id": "S", "width": 9, "height": 9, "is_animated": False,
+                  "is_video": False, "type": "regular"}}, "chưa xem được"),
+    ({"location": {"latitude": 10.98, "longitude": 106.67}}, "chưa xem được"),
+    ({"contact": {"phone_number": "0900000000", "first_name": "A", "user_id": 5}}, "chưa xem được"),
+    ({"document": {"file_id": "D", "file_unique_id": "D", "file_name": "../../etc/passwd"}}, "chưa xem được"),
+])  # fmt: skip
+async def test_whatever_is_sent_is_answered(service: Service, content: dict[str, Any], says: str) -> None:
+    await service.says(TU, **content)
+    assert says in service.last(TU)
+
+
+# --- pictures that are none ------------------------------------------------------------------------------------
+
+
+def bomb() -> bytes:
+    """A PNG of a few kilobytes that would unpack to hundreds of megabytes."""
+    out = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(out, "PNG")
+    return out.getvalue()
+
+
+def jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((300, 200), 50).convert("RGB").save(out, "JPEG")
+    return out.getvalue()
+
+
+BAD = {"bomb": bomb(), "cut": jpeg()[:2000], "zip": b"PK\x03\x04" + b"\0" * 500, "page": b"<script>alert(1)</script>"}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_bad_picture_on_the_page_is_refused_kindly(service: Service, kind: str) -> None:
+    bac = await service.visitor()
+    sent = {"file": ("hinh.jpg", BAD[kind], "image/jpeg")}
+    answer = await bac.browser.post("/chat/photo", data={"id": str(uuid4())}, files=sent)
+    assert answer.status_code == 422
+    assert "không mở được hình" in answer.json()["detail"]
+    assert await stored(service) == 0
+    assert not list(service.house.media.folder.glob("*"))
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_bad_picture_from_telegram_is_only_ever_downloaded(service: Service, kind: str) -> None:
+    await service.hands_off(TU)
+    await service.press(CHAT[LAN], "Nhận")
+    file_id = service.telegram.keep_file(BAD[kind])
+    photo = {"file_id": file_id, "file_unique_id": file_id, "width": 9, "height": 9}
+    await service.says(TU, photo=[photo])
+    # In Telegram it goes on by its id: the bytes never come to us.
+    assert service.telegram.called("sendPhoto")[-1].fields["photo"] == file_id
+    assert service.telegram.called("getFile") == []
+    desk = await service.desk_of(LAN)
+    [row] = await service.rows(sa.select(INBOX.c.id).where(INBOX.c.body["attachments"].as_string().like("%FILE%")))
+    answer = await desk.get(f"/team/case/1/file/{row['id']}.0/0")
+    if answer.status_code == 200:
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    else:
+        assert answer.status_code == 404
+
+
+async def test_group_updates_when_there_is_a_group(tmp_path: Path) -> None:
+    async with started(tmp_path, group=True) as service:
+        for chat in (GROUP, -1005):
+            await service.says(chat, "sáng nay ai trực vậy", sender=CHAT[LAN])
+        assert service.shown(GROUP) == service.shown(-1005) == []
+        rows = await service.rows(sa.select(CONVERSATION.c.key))
+        assert all(row["key"].startswith("desk:") for row in rows)
