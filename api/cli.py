@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import sqlalchemy as sa
 import typer
@@ -20,6 +20,9 @@ from api.tables import Member
 from bot.channels.telegram import Telegram
 from bot.flow import FlowError
 from bot.library import Folders, load
+
+if TYPE_CHECKING:
+    from knowledge.search import Entry
 
 app = typer.Typer(help="Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng.", no_args_is_help=True)
 member_app = typer.Typer(help="Người của tổ.", no_args_is_help=True)
@@ -119,7 +122,7 @@ def learn() -> None:
     """Train the topic weights anew from their data, in seconds, always the same."""
     from knowledge.learn import learn as train  # scikit-learn is there only where content is made
 
-    train(Folders().knowledge / "topics")
+    train(Folders().knowledge / "topics", _searched())
 
 
 @member_app.command("link")
@@ -191,16 +194,21 @@ def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 Words = Annotated[list[str] | None, typer.Argument(help="What a resident types.")]
 
 
+def _searched() -> "tuple[Entry, ...]":
+    """Everything that the search can find."""
+    from bot.library import entries, load_flows
+    from knowledge import articles
+
+    folders = Folders()
+    return entries(load_flows(folders.flows).values(), articles.load(folders.knowledge / "articles"))
+
+
 @app.command()
 def ask(text: Words = None, jsonl: Jsonl = False) -> None:
     """Which topic and answers a message means."""
-    from bot.library import entries, load_flows
-    from knowledge import articles
     from knowledge.search import Index
 
-    folders = Folders()
-    known = entries(load_flows(folders.flows).values(), articles.load(folders.knowledge / "articles"))
-    index = Index.load(folders.knowledge / "topics", known)
+    index = Index.load(Folders().knowledge / "topics", _searched())
 
     def answer(said: str) -> dict[str, Any]:
         found = index.ask(said)

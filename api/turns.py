@@ -20,7 +20,7 @@ from api import desk, members, outbox
 from api.desk import Desk
 from api.house import House
 from api.outbox import Pen
-from api.tables import ConversationRow, Inbox, Log, Media, Outbox, Timer
+from api.tables import ConversationRow, Inbox, Log, Media, Miss, Outbox, Timer
 from bot import record
 from bot.engine import advance
 from bot.handoff import Hours
@@ -33,6 +33,7 @@ from bot.model import (
     Inbound,
     LadderAgain,
     LeaveCase,
+    Missed,
     Note,
     OfferDeclined,
     OfferExpired,
@@ -60,6 +61,7 @@ _log = Log.__table__  # type: ignore[attr-defined]
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _media = Media.__table__  # type: ignore[attr-defined]
+_miss = Miss.__table__  # type: ignore[attr-defined]
 
 _CASE_KINDS = {cls.__name__ for cls in (OfferExpired, OfferDeclined, LadderAgain)}
 
@@ -293,6 +295,8 @@ class _Work:
                     self._log(pen, f"remembered_{effect.what}", detail=effect.value)
                 case Note():
                     self._log(pen, effect.what, flow=effect.flow, step=effect.step, detail=effect.detail)
+                case Missed():
+                    self._miss(pen, effect)
                 case Forget():
                     self._erase(pen)
         return after
@@ -316,6 +320,13 @@ class _Work:
              "flow": flow, "step": step, "detail": detail}
         )  # fmt: skip
 
+    def _miss(self, pen: Pen, effect: Missed) -> None:
+        row = {
+            "at": self.now, "why": effect.why, "text": effect.text, "topic": effect.topic, "given_topic": "",
+            "handled_at": None, "conversation": pen.conversation,
+        }  # fmt: skip
+        self.connection.execute(_miss.insert(), row)
+
     def _reached(self, key: str, event: Reached) -> None:
         query = _conversation.update().where(_conversation.c.key == key).values(reachable=event.reachable)
         self.connection.execute(query)
@@ -337,6 +348,7 @@ class _Work:
             .values(body={})
         )
         desk.forget(self.connection, key)
+        self.connection.execute(_miss.delete().where(_miss.c.conversation == key))
         paths = self.connection.execute(sa.select(_media.c.path).where(_media.c.conversation == key)).scalars()
         self.batch.erased += [Path(path) for path in paths]
         self.connection.execute(_media.delete().where(_media.c.conversation == key))

@@ -29,6 +29,7 @@ from bot.model import (
     LeaveCase,
     MemberSaid,
     Menu,
+    Missed,
     Note,
     OpenCase,
     Point,
@@ -45,6 +46,8 @@ from bot.said import when_promised, which_secrets
 MAX_HOPS = 30
 #: paused flows kept under the current one
 MAX_STACK = 3
+#: characters kept of words that were not understood
+MOST_KEPT = 500
 #: choices on one page of the menu
 PAGE = 6
 #: a second press of the same button within this time is the same wish
@@ -92,6 +95,8 @@ class _Talk:
         self.now = now
         self.c = conversation
         self.effects: list[Effect] = []
+        #: what the resident wrote, "" for anything else
+        self.text = ""
         #: words to be put before the next reply, so that one turn is one message where it can be
         self.before: list[str] = []
         self.hops = 0
@@ -154,6 +159,7 @@ class _Talk:
     # --- hearing -----------------------------------------------------------------------------------------------
 
     def hear(self, said: Inbound) -> None:
+        self.text = said.text
         if said.secrets and (not self.c.warned or (self.c.held_by == "bot" and _only_secret(said))):
             self.before.append(self.phrases.secret_warning.format(kinds=which_secrets(said.secrets)))
             self.c = replace(self.c, warned=True)
@@ -292,7 +298,7 @@ class _Talk:
             case "again":
                 self.show_again()
             case "reask":
-                self.note("repicked", rest)
+                self.repicked(rest)
                 self.reply(self.phrases.not_that_say, (self.person, self.to_menu))
             case "bot":
                 self.offer_to_go_on()
@@ -372,6 +378,7 @@ class _Talk:
             return False
         self.c = replace(self.c, misses=1 if found.band == "offer" else 0)
         self.note("asked", found.topic)
+        self.c = replace(self.c, asked=(text[:MOST_KEPT], found.topic))
         if found.band == "answer" and hits[0].kind == "article":
             self.answer(hits[0].id)
         elif found.band == "answer" and not self.c.position:
@@ -427,15 +434,26 @@ class _Talk:
 
     def cannot(self) -> bool:
         self.c = replace(self.c, misses=1)
-        self.note("missed")
+        self.missed()
         self.show_menu(text=self.phrases.can_do)
         return True
+
+    def missed(self) -> None:
+        self.note("missed")
+        if self.text:
+            self.effects.append(Missed(why="missed", text=self.text[:MOST_KEPT]))
+
+    def repicked(self, article_id: str) -> None:
+        self.note("repicked", article_id)
+        if self.c.asked:
+            self.effects.append(Missed(why="repicked", text=self.c.asked[0], topic=self.c.asked[1]))
+            self.c = replace(self.c, asked=())
 
     def repair(self) -> None:
         """Not understood: say it simpler, show the choices, offer a person, call one. Never the same sentence twice."""
         misses = self.c.misses + 1
         self.c = replace(self.c, misses=misses)
-        self.note("missed")
+        self.missed()
         step = self.step
         simpler = step.simpler if step else ""
         screen = self._screen()

@@ -105,6 +105,8 @@ class Conversation:
     answers: Mapping[str, str] = field(default_factory=dict)
     #: messages in a row that were not understood
     misses: int = 0
+    #: the newest question in the resident's own words, masked, and the topic it was taken for
+    asked: tuple[str, ...] = ()
     #: stuck signs met at this step, so that the same advice is not given twice
     tried: tuple[str, ...] = ()
     place: Place | None = None
@@ -288,11 +290,21 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Words not understood, or whose answer was not meant ("repicked"): kept, masked, for authors to learn from."""
+
+    why: Literal["missed", "repicked"]
+    text: str
+    #: what the search took them for
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forget:
     """Erase what is kept of this resident: their words, place, answers."""
 
 
-Effect = Reply | OpenCase | Relay | LeaveCase | Remember | Note | Forget
+Effect = Reply | OpenCase | Relay | LeaveCase | Remember | Note | Missed | Forget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import httpx
 import sqlalchemy as sa
+import structlog
 import uvicorn
 
 from api import auth, main, shelf
@@ -263,6 +264,8 @@ async def started(
 ) -> AsyncIterator[Service]:
     """The service from its first request to its last. `prepare` runs between build and start; `folders`: content of
     the test's own, which is then watched; without it the shipped content is read once for all tests."""
+    # The library's own default draws a picture of every frame of an error: seconds each.
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
     async with contextlib.AsyncExitStack() as stack:
         fake = telegram or await stack.enter_async_context(FakeTelegram())
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))

@@ -22,8 +22,8 @@ HELLO = {"message_id": 1, "date": 1_795_000_000, "text": "/start"}
 
 
 def update(number: int = 1, chat: int = TU, **message: Any) -> dict[str, Any]:
-    person = {"id": chat, "is_bot": False, "first_name": "Tư"}
-    where = {"id": chat, "type": "private", "first_name": "Tư"}
+    person = {"id": chat, "is_bot": False, "first_name": f"Person {chat}"}
+    where = {"id": chat, "type": "private", "first_name": f"Person {chat}"}
     return {"update_id": number, "message": HELLO | {"from": person, "chat": where} | message}
 
 
@@ -58,6 +58,7 @@ async def test_from_the_first_word_to_the_end_of_a_case(tmp_path: Path, database
         assert service.last(CHAT[LAN]).endswith("máy tui đời cũ")
         await service.press(CHAT[LAN], "Xong rồi")
         case = await service.case(case_id)
+        print(dict(case), await service.kinds(), service.shown(CHAT[LAN]))
         assert (case["holder_id"], case["outcome"], case["closed_at"] is not None) == (LAN, "solved", True)
         assert case["opened_at"] < case["taken_at"] < case["answered_at"] < case["closed_at"]
         kinds = await service.kinds(case_id=case_id)
@@ -122,7 +123,7 @@ async def test_a_burst_keeps_its_order(service: Service) -> None:
     for number in range(30):
         await post(service, update(1000 + number, message_id=1000 + number, text=f"lời {number}"))
     await service.quiet()
-    assert service.shown(CHAT[LAN])[before:] == [f"#1 Tư: lời {number}" for number in range(30)]
+    assert service.shown(CHAT[LAN])[before:] == [f"#1 Person 2001: lời {number}" for number in range(30)]
 
 
 async def test_two_residents_do_not_wait_for_each_other(service: Service) -> None:
