@@ -17,6 +17,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from api.house import House
 from api.tables import Member as MemberTable
 from api.tables import SignIn
+from knowledge.hamlets import hamlet_key
 
 COOKIE = "gocua_member"
 LINK_HOURS = 24
@@ -29,17 +30,30 @@ _member = MemberTable.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A member as the console needs them. `is_lead`: also reads the open cases of their commune."""
+    """A member as the console needs them. `is_lead`: also reads the cases of their place.
+
+    Their place is their team's: a hamlet, a commune ("" hamlet), or a province ("" commune).
+    """
 
     id: int
     name: str
     called: str
     is_lead: bool
+    team_id: int
+    hamlet_key: str
     commune: str
     province: str
     on_duty: bool
     open_cases: int
     capacity: int
+
+    def covers(self, province: str, commune: str, hamlet: str) -> bool:
+        """Whether this lies in the member's place."""
+        if not self.province or province != self.province:
+            return False
+        if self.commune and commune != self.commune:
+            return False
+        return not self.hamlet_key or hamlet_key(hamlet) == self.hamlet_key
 
 
 def make_link(connection: sa.Connection, member_id: int, now: datetime, base_url: str) -> str:
@@ -110,7 +124,8 @@ async def member_or_none(request: Request) -> Member | None:
         return None
     return Member(
         id=row["id"], name=row["name"], called=row["called"] or row["name"], is_lead=row["role"] == "lead",
-        commune=row["commune"], province=row["province"], on_duty=row["on_duty"], open_cases=row["open_cases"],
+        team_id=row["team_id"], hamlet_key=row["hamlet_key"], commune=row["commune"], province=row["province"],
+        on_duty=row["on_duty"], open_cases=row["open_cases"],
         capacity=row["capacity"],
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 import typer
 import uvicorn
 
-from api import auth, doctor, logs, main, schema, terminal
+from api import auth, doctor, logs, main, schema, terminal, versions
 from api.outbox import Pen
 from api.settings import Settings, SettingsError
 from api.settings import load as load_settings
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng.", no_args_is_help=True)
 member_app = typer.Typer(help="Người của tổ.", no_args_is_help=True)
 app.add_typer(member_app, name="member")
+members_app = typer.Typer(help="Danh sách người của tổ, từ Excel hoặc CSV.", no_args_is_help=True)
+app.add_typer(members_app, name="members")
 
 Jsonl = Annotated[bool, typer.Option("--jsonl", help='One {"text": ...} a line in, one answer a line out.')]
 
@@ -91,9 +94,35 @@ def check() -> None:
     problems = check_content(Folders(), (Telegram.capabilities,), today)
     for problem in problems:
         typer.echo(str(problem))
+    for line in _left_behind():
+        typer.echo(line)
     if problems:
         _fail(f"{len(problems)} chỗ cần sửa.")
     typer.echo("Nội dung không có lỗi.")
+
+
+def _left_behind() -> list[str]:
+    """Residents who stand on a step that the content of today no longer has: they finish on the version that is kept."""
+    from bot.library import load_flows
+
+    settings = _settings()
+    if settings.database_file and not settings.database_file.exists():
+        return []
+    engine = sa.create_engine(settings.database_url)
+    try:
+        if not schema.current(engine):
+            return []
+        with engine.connect() as connection:
+            standing = versions.standing(connection)
+        flows = load_flows(Folders().flows)
+    except (sa.exc.SQLAlchemyError, FlowError):
+        return []
+    gone = Counter(
+        f"{flow_id}/{step}"
+        for (flow_id, _), step in standing
+        if flow_id not in flows or (step not in flows[flow_id].steps and step not in flows[flow_id].moved)
+    )
+    return [f"{where}: {count} người đang đứng ở bước đã bỏ, họ đi tiếp theo bản cũ" for where, count in gone.items()]
 
 
 @app.command()
@@ -161,6 +190,49 @@ def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:
     pen = Pen(row, arrival.conversation, main.utc_now())
     pen.member(chat_id, f"Đường dẫn vào bàn của tổ (dùng một lần, đừng chuyển cho ai): {link}")
     outbox.insert(connection, pen.rows)
+
+
+@members_app.command("template")
+def members_template(file: Annotated[Path, typer.Argument(help="The .xlsx or .csv to make.")]) -> None:
+    """Write an empty list with its headers; the second sheet of an .xlsx explains each column."""
+    from api import members_file
+
+    try:
+        members_file.write_template(file)
+    except (members_file.MembersFileError, OSError) as error:
+        _fail(str(error))
+    typer.echo(f"Đã tạo {file}. Điền xong thì chạy: gocua members import {file} --dry-run")
+
+
+@members_app.command("import")
+def members_import(
+    file: Annotated[Path, typer.Argument(help="The list, .xlsx or .csv.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")] = False,
+) -> None:
+    """Bring a list of teams and members into the directory: all of it, or nothing and every mistake."""
+    from api import importing, members_file
+    from knowledge.places import Gazetteer
+
+    settings = _settings()
+    try:
+        sheet = members_file.read(file)
+    except members_file.MembersFileError as error:
+        _fail(str(error))
+    known = importing.understand(sheet, Gazetteer.load(Folders().knowledge / "places"), settings.home_provinces)
+    engine = sa.create_engine(settings.database_url)
+    if not schema.current(engine):
+        _fail("Cơ sở dữ liệu còn trống: chạy `gocua migrate` trước.")
+    with engine.connect() as connection:
+        outcome = importing.bring_in(connection, known.entries, main.utc_now())
+        problems = sorted((*known.problems, *outcome.problems), key=lambda one: one.row)
+        if problems or dry_run:
+            connection.rollback()
+        else:
+            connection.commit()
+    if problems:
+        _fail("\n".join(map(str, problems)) + f"\n{len(problems)} chỗ cần sửa. Chưa ghi gì.")
+    typer.echo("\n".join(importing.told(sheet, known, outcome)))
+    typer.echo("Chạy thử: chưa ghi gì." if dry_run else "Đã ghi vào danh bạ.")
 
 
 # --- batch answers: one JSON object a line ---------------------------------------------------------------------------

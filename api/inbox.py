@@ -10,13 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from api.tables import Inbox
 from bot import record
-from bot.model import Event, Inbound, Reached
+from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 
 _COLUMNS = ("channel", "chat", "provider_id", "conversation", "body", "received_at", "next_at", "attempts", "error")
 _TABLE = Inbox.__table__  # type: ignore[attr-defined]
+_UNIQUE = ["channel", "chat", "provider_id"]
 _INSERT = {
-    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["channel", "chat", "provider_id"]),
-    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=["channel", "chat", "provider_id"]),
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE).returning(_TABLE.c.id),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE).returning(_TABLE.c.id),
 }
 
 
@@ -33,8 +34,6 @@ class Arrival:
 
 def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
     """Store events; those already stored are silently left alone. Returns how many are new."""
-    if not arrivals:
-        return 0
     rows = [
         {
             "channel": one.channel, "chat": one.chat, "provider_id": one.provider_id, "conversation": one.conversation,
@@ -42,7 +41,9 @@ def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -
         }
         for one in arrivals
     ]  # fmt: skip
-    return connection.execute(_INSERT[connection.dialect.name], rows).rowcount
+    # Asked for row by row: what a driver says of how many rows an INSERT wrote is not to be relied on.
+    statement = _INSERT[connection.dialect.name]
+    return sum(connection.execute(statement, row).first() is not None for row in rows)
 
 
 def done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
@@ -56,11 +57,12 @@ def done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
     return row_id
 
 
-def from_channel(happened: Inbound | Reached, provider_id: str) -> Arrival:
-    """A message as a channel parsed it. In the team's group each answered message is a talk of its own."""
+def from_channel(happened: Happened, provider_id: str) -> Arrival:
+    """A message as a channel parsed it. In the team's group each topic, or answered message, is a talk of its own."""
     key = f"{happened.channel}:{happened.chat}"
     if isinstance(happened, Inbound) and happened.group:
-        key = f"desk:{key}/{happened.reply_to or happened.message_id}"
+        about = f"t{happened.thread}" if happened.thread else happened.reply_to or happened.message_id
+        key = f"desk:{key}/{about}"
     return Arrival(
         channel=happened.channel,
         chat=happened.chat,
@@ -70,7 +72,7 @@ def from_channel(happened: Inbound | Reached, provider_id: str) -> Arrival:
     )
 
 
-def from_inside(conversation: str, event: Event, provider_id: str) -> Arrival:
+def from_inside(conversation: str, event: Event | CaseEvent | MemberEvent, provider_id: str) -> Arrival:
     """An event that a member, a timer or the ladder caused."""
     channel, _, chat = conversation.partition(":")
     return Arrival(

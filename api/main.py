@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from watchfiles import awatch
 
-from api import demo, health, schema, timers, versions, webhooks
+from api import casework, demo, health, push, schema, timers, versions, webhooks
 from api.chat import routes as chat
 from api.console import routes as console
 from api.house import House
@@ -65,9 +65,9 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
         with store.engine.begin() as connection:
             if settings.demo:
                 demo.fill(connection, shelf.library.gazetteer, now())
+            casework.seed_canned(connection)
             versions.keep(connection, shelf.library.flows.values(), now())
             shelf.know_hamlets(_hamlets(connection))
-        shelf.renew()
     except BaseException:
         store.stop()
         raise
@@ -101,6 +101,7 @@ async def running(house: House) -> AsyncIterator[None]:
             "sender": asyncio.create_task(sender.run()),
             "timers": asyncio.create_task(timers.run(house)),
             "content": asyncio.create_task(_renew(house)),
+            "push": asyncio.create_task(push.run(house)),
         }
         telegram = house.channels.get(TELEGRAM)
         if isinstance(telegram, Telegram):

@@ -60,12 +60,17 @@ class MediaStore:
         return self._write(clean, "photo", content_type, ending, name, secrets.token_urlsafe(16))
 
     def keep_as(self, media_id: str, data: bytes) -> Kept:
-        """Keep a file from a provider under an id of the caller's: a picture written anew, anything else as it is."""
+        """Keep a file from a provider under an id of the caller's: a picture written anew, anything else as it is.
+
+        Only of voices the kind is known, by how they begin.
+        """
         try:
             return replace(self.keep_photo(data), id=media_id)
         except MediaRefused:
             if len(data) > MOST_BYTES:
                 raise
+            if data.startswith(b"OggS"):
+                return self._write(data, "voice", "audio/ogg", ".ogg", "", media_id)
             return self._write(data, "file", "application/octet-stream", ".bin", "", media_id)
 
     @staticmethod

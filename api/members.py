@@ -1,147 +1,365 @@
 """What members write in their own messenger: a tap on an offer, a reply to a relayed message, words to a case.
 
-A member with several open cases is asked which one is meant; nothing is ever sent to a resident on a guess.
+A member with several open cases is asked which one is meant; nothing is ever sent to a resident on a guess. From their
+own chat words wait a moment in which they can be taken back; in the team's group they go at once.
 """
+
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from api import desk
-from api.auth import spend_link
+from api import commands, desk, held, linked, media, messenger
 from api.desk import Desk
 from api.outbox import Pen
-from api.tables import Inbox, Member
+from api.tables import Case, Inbox, Member
 from bot import record
-from bot.model import Inbound, Outcome
+from bot.model import (
+    CaseClosed,
+    CaseTaken,
+    HandedBack,
+    HeldWords,
+    Inbound,
+    Outcome,
+    Undelivered,
+)
 
 _member = Member.__table__  # type: ignore[attr-defined]
+_case = Case.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 
 _OUTCOMES: dict[str, Outcome] = {"solved": "solved", "passed_on": "passed_on", "no_answer": "no_answer"}
+_VERBS = ("take", "decline", "close", "meant", "show", "undo")
 
 
-def of_chats(connection: sa.Connection, chats: set[str]) -> dict[str, int]:
-    """The members behind these Telegram chats, by chat."""
-    if not chats:
-        return {}
-    query = sa.select(_member.c.telegram_chat, _member.c.id).where(_member.c.telegram_chat.in_(chats))
-    return {row.telegram_chat: row.id for row in connection.execute(query)}
+# --- what is heard ---------------------------------------------------------------------------------------------------
 
 
-def link(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:
-    """ "/start link-<token>": this chat belongs to a member from now on. False when the text is no such thing."""
-    token = said.text.removeprefix("/start link-")
-    if token == said.text:
-        return False
-    name = _link_chat(connection, token.strip(), said.chat, pen)
-    text = (
-        f"Chào {name}! Từ giờ lời mời nhận hồ sơ sẽ đến ở đây. Trả lời vào tin của bà con là bà con nhận được."
-        if name
-        else "Đường dẫn này đã dùng hoặc hết hạn. Nhờ trưởng nhóm tạo lại giúp nhé."
-    )
-    pen.member(said.chat, text)
-    return True
-
-
-def _link_chat(connection: sa.Connection, token: str, chat: str, pen: Pen) -> str:
-    """The member whose chat this is from now on; "" when the one-time link is used, expired or wrong."""
-    member_id = spend_link(connection, token, pen.now)
-    if member_id is None:
-        return ""
-    connection.execute(_member.update().where(_member.c.telegram_chat == chat).values(telegram_chat=""))
-    connection.execute(_member.update().where(_member.c.id == member_id).values(telegram_chat=chat))
-    desk.write_log(connection, pen.now, "chat_linked", member_id=member_id)
-    name: str = connection.execute(sa.select(_member.c.name).where(_member.c.id == member_id)).scalar_one()
-    return name
-
-
-def hear(connection: sa.Connection, pen: Pen, said: Inbound, member_id: int) -> bool:
+def hear(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int) -> bool:
     """A member's message in their private chat. False: nothing of the desk's, they talk to the bot like anyone."""
+    now_open = _member.update().where(_member.c.id == member_id, _member.c.telegram_open.is_(False))
+    connection.execute(now_open.values(telegram_open=True))
     if said.choice is not None:
-        return _tapped(connection, pen, said, member_id)
-    case_id = desk.case_of_message(connection, said.channel, said.chat, said.reply_to) if said.reply_to else None
-    held = [case["id"] for case in desk.held_by(connection, member_id)]
-    if case_id is None and not held:
-        return False
+        return _tapped(connection, near, pen, said, member_id)
+    case_id = _meant(connection, said)
+    cases = desk.held_by(connection, member_id)
     if said.text.startswith("/"):
+        return _commanded(connection, near, pen, said, member_id, case_id)
+    if case_id is None and not cases:
         return False
-    if case_id is None and len(held) > 1:
-        buttons = tuple((f"meant.{one}.{pen.inbox_id}", _about(connection, one)) for one in held)
+    case = desk.find(connection, case_id or cases[0]["id"])
+    if case is None:
+        return False
+    if case_id is None and said.edited:
+        pen.member(said.chat, "Tin bạn vừa sửa chưa gửi cho ai. Muốn gửi, bạn nhắn lại nhé.")
+    elif trouble := _unsendable(said, case):
+        pen.member(said.chat, trouble)
+    elif case_id is None and len(cases) > 1:
+        buttons = tuple((f"meant.{one['id']}.{pen.inbox_id}", _about(connection, one)) for one in cases)
         pen.member(said.chat, "Tin này gửi cho ai ạ?", buttons)
-        return True
-    _say(connection, pen, said, case_id or held[0], member_id)
+    else:
+        _address(connection, near, pen, said, case, member_id)
     return True
 
 
-def hear_in_group(connection: sa.Connection, desk_: Desk, pen: Pen, said: Inbound) -> bool:
-    """The team's own group. A reply to a case's message answers that resident, and takes the case if it is free.
+def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound) -> bool:
+    """The team's own group. Words in a case's topic, or a reply to its message, answer that resident, and take the case
+    if it is free.
 
-    Talk that answers none of our messages is the team's own. False: the message answered is not known yet.
+    Other talk is the team's own. False: the message answered, or the topic, is not known yet.
     """
     if said.choice is not None:
-        _tapped(connection, pen, said, desk.enrol(connection, said, desk_, pen.now), group=True)
+        _tapped(connection, near, pen, said, desk.enrol(connection, said, near, pen.now))
         return True
-    if not said.reply_to:
-        return True
-    case_id = desk.case_of_message(connection, said.channel, said.chat, said.reply_to)
-    if case_id is None:
-        return False
-    member_id = desk.enrol(connection, said, desk_, pen.now)
-    case = desk.find(connection, case_id)
-    if case is not None and case["holder_id"] is None:
-        desk.take(connection, case_id, member_id, pen.now)
-    _say(connection, pen, said, case_id, member_id, group=True)
-    return True
-
-
-def _tapped(connection: sa.Connection, pen: Pen, said: Inbound, member_id: int, *, group: bool = False) -> bool:
-    """A button of ours: "take.7", "decline.7", "close.7.solved", "meant.7.123"."""
-    verb, *rest = (said.choice or "").split(".")
-    if verb not in ("take", "decline", "close", "meant") or not rest or not all(part for part in rest):
-        return False
-    case_id = int(rest[0]) if rest[0].isdigit() else 0
-    case = desk.find(connection, case_id)
-    lane = f"telegram:{said.chat}#{case_id}" if group else ""
+    case = _of_topic(connection, said.thread)
+    if case is None and said.reply_to:
+        found = desk.case_of_message(connection, said.channel, said.chat, said.reply_to)
+        case = desk.find(connection, found) if found else None
     if case is None:
-        pen.member(said.chat, "Hồ sơ này không còn nữa.", lane=lane)
-    elif verb == "take":
-        if desk.take(connection, case_id, member_id, pen.now):
-            held = "Bạn đã nhận. Trả lời (reply) vào tin này hoặc nhắn tiếp, bà con sẽ nhận được."
-            ends = tuple((f"close.{case_id}.{end}", label) for end, label in
-                         (("solved", "Xong rồi"), ("no_answer", "Không liên lạc được")))  # fmt: skip
-            pen.member(said.chat, f"#{case_id}: {held}", ends, case_id=case_id, lane=lane)
-        else:
-            pen.member(said.chat, f"#{case_id}: đã có người khác nhận, hoặc bạn đang giữ đủ hồ sơ.", lane=lane)
-    elif verb == "decline":
-        desk.decline(connection, case_id, member_id, pen.now)
-        pen.member(said.chat, f"#{case_id}: đã ghi, để mời người khác.", lane=lane)
-    elif verb == "close" and len(rest) == 2 and rest[1] in _OUTCOMES:
-        closed = desk.close(connection, case_id, member_id, _OUTCOMES[rest[1]], "", pen.now)
-        text = "đã khép hồ sơ, cảm ơn bạn." if closed else "hồ sơ này đã khép hoặc không phải bạn giữ."
-        pen.member(said.chat, f"#{case_id}: {text}", lane=lane)
-    elif verb == "meant" and len(rest) == 2 and rest[1].isdigit():
-        row = connection.execute(sa.select(_inbox.c.body, _inbox.c.chat).where(_inbox.c.id == int(rest[1]))).first()
-        if row is not None and row.chat == said.chat:
-            _say(connection, pen, record.read(Inbound, row.body), case_id, member_id)
+        return not said.reply_to and not said.thread
+    if said.text.startswith("/"):
+        if commands.name_of(said.text) == "xong":
+            _close(connection, near, pen, said, case, desk.enrol(connection, said, near, pen.now), "solved")
+        return True
+    if trouble := _unsendable(said, case):
+        _tell(pen, near, said, case, trouble)
+        return True
+    member_id = desk.enrol(connection, said, near, pen.now)
+    if case["holder_id"] is None and case["closed_at"] is None:
+        desk.take(connection, case["id"], member_id, pen.now, said.chat)
+    case = desk.find(connection, case["id"]) or case
+    if refused := _refusal(connection, case, member_id):
+        _tell(pen, near, said, case, f"{_about(connection, case)}: {refused}")
+    else:
+        text = f"(sửa lại) {said.text}" if said.edited else said.text
+        _say(connection, pen, _words(said, case, member_id, pen, text))
     return True
 
 
-def _say(
-    connection: sa.Connection, pen: Pen, said: Inbound, case_id: int, member_id: int, *, group: bool = False
-) -> None:
-    provider_id = f"{said.channel}:{said.chat}:{said.message_id}"
-    text = f"(sửa lại) {said.text}" if said.edited else said.text
-    if said.edited:
-        provider_id += f":{pen.inbox_id}"
-    if not text and not said.attachments:
-        pen.member(said.chat, "Tin này chưa gửi qua được cho bà con. Bạn gõ chữ hoặc gửi hình nhé.", case_id=case_id)
+def let_go(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
+    """The time to take words back is over: they go, unless the case changed hands meanwhile."""
+    case = desk.find(connection, words.case)
+    if case is None:
         return
-    if not desk.say(connection, case_id, member_id, text, said.attachments, provider_id, pen.now):
-        case = desk.find(connection, case_id)
-        why = "đã khép" if case is None or case["closed_at"] is not None else "đang do người khác giữ"
-        lane = f"telegram:{said.chat}#{case_id}" if group else ""
-        pen.member(said.chat, f"Hồ sơ #{case_id} {why}, tin chưa gửi cho bà con.", lane=lane)
+    about, chat = _about(connection, case), pen.conversation.removeprefix("telegram:")
+    if refused := _refusal(connection, case, words.member):
+        pen.member(chat, f"{about}: {refused}", case_id=words.case)
+    else:
+        _say(connection, pen, words)
+        pen.member(chat, f"Đã gửi: {about}", case_id=words.case, edits=words.asked_by)
 
 
-def _about(connection: sa.Connection, case_id: int) -> str:
-    case = desk.find(connection, case_id)
-    return f"#{case_id} {desk.resident_name(connection, case)}"[:40] if case is not None else f"#{case_id}"
+def undelivered(connection: sa.Connection, near: Desk, pen: Pen, event: Undelivered) -> None:
+    """A resident's channel will never take what a member wrote; `pen` is that resident's."""
+    case = desk.open_of(connection, pen.conversation)
+    if case is not None and case["holder_id"] is not None:
+        holder = desk.member_of(connection, case["holder_id"])
+        messenger.undelivered(pen, near, case, holder, desk.resident_name(connection, case), event.why)
+
+
+def case_moved(connection: sa.Connection, near: Desk, pen: Pen, event: CaseTaken | CaseClosed | HandedBack) -> None:
+    """The topic of a case hears who took it, and is put away when it has ended."""
+    case = desk.find(connection, event.case)
+    if case is None:
+        return
+    if isinstance(event, CaseTaken):
+        messenger.taken(pen, near, case, event.member)
+    elif case["closed_at"] is not None:
+        messenger.ended(pen, near, case, desk.resident_name(connection, case))
+
+
+# --- words to a resident ---------------------------------------------------------------------------------------------
+
+
+def _meant(connection: sa.Connection, said: Inbound) -> int | None:
+    """The case that a message names by itself: by what it changes, or by what it answers."""
+    if said.edited and (found := held.case_of(connection, said.chat, said.message_id)):
+        return found
+    if not said.reply_to:
+        return None
+    answered = desk.case_of_message(connection, said.channel, said.chat, said.reply_to)
+    return answered or held.case_of(connection, said.chat, said.reply_to)
+
+
+def _unsendable(said: Inbound, case: sa.RowMapping) -> str:
+    """Why a message cannot go to the resident of this case, for its writer; "" when it can."""
+    if said.point is not None:
+        return "Vị trí chưa gửi qua được cho bà con. Bạn gõ tên chỗ hẹn giúp nhé."
+    if not said.text and not said.attachments and said.contact is None:
+        return "Loại tin này chưa gửi qua được cho bà con. Bạn gõ chữ hoặc gửi hình nhé."
+    elsewhere = not case["conversation"].startswith(f"{said.channel}:")
+    if elsewhere and any(one.size_bytes > media.MOST_BYTES for one in said.attachments):
+        most = media.MOST_BYTES // 1024 // 1024
+        return f"Tệp này nặng quá {most} MB, chưa gửi qua được cho bà con. Bạn gửi bản nhỏ hơn nhé."
+    return ""
+
+
+def _refusal(connection: sa.Connection, case: sa.RowMapping, member_id: int) -> str:
+    """Why this member cannot speak in this case now, for them; "" when they hold it."""
+    if case["closed_at"] is not None:
+        return "hồ sơ đã khép, tin chưa gửi cho bà con."
+    if case["holder_id"] is None:
+        return "hồ sơ chưa ai nhận, hoặc bạn đang giữ đủ hồ sơ; tin chưa gửi cho bà con."
+    if case["holder_id"] == member_id:
+        return ""
+    holder = desk.member_of(connection, case["holder_id"])["called"]
+    return f"hồ sơ đang do {holder} giữ, tin chưa gửi cho bà con."
+
+
+def _address(
+    connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: sa.RowMapping, member_id: int
+) -> None:
+    """Words from a member's own chat to one case: kept for a moment, and then sent. They see to whom."""
+    about = _about(connection, case)
+    if refused := _refusal(connection, case, member_id):
+        pen.member(said.chat, f"{about}: {refused}", case_id=case["id"])
+        return
+    text = said.text or (said.contact.phone if said.contact else "")
+    if said.edited:
+        if held.change(connection, said.chat, said.message_id, text, said.attachments):
+            return
+        text = f"(sửa lại) {text}"
+    changed = held.newest_case(connection, said.chat) != case["id"]
+    held.remember(connection, said.chat, said.message_id, case["id"], pen.inbox_id)
+    words = _words(said, case, member_id, pen, text)
+    lines = [f"Đang trả lời: {about}"] if changed else []
+    if said.secrets:
+        lines.append("Mã, mật khẩu hay số giấy tờ trong tin đã được che trước khi gửi.")
+    if not near.undo_seconds:
+        _say(connection, pen, words)
+        if lines:
+            pen.member(said.chat, "\n".join(lines), case_id=case["id"])
+        return
+    held.hold(connection, said.chat, words, pen.now + timedelta(seconds=near.undo_seconds))
+    whom = "" if changed else f" cho {about}"
+    lines.append(f"Đang gửi{whom}… ({near.undo_seconds} giây, bấm Gỡ lại để bỏ)")
+    undo = ((f"undo.{case['id']}.{said.message_id}", "Gỡ lại"),)
+    pen.member(said.chat, "\n".join(lines), undo, case_id=case["id"])
+
+
+def _words(said: Inbound, case: sa.RowMapping, member_id: int, pen: Pen, text: str) -> HeldWords:
+    return HeldWords(
+        case=case["id"], member=member_id, message_id=said.message_id, asked_by=pen.inbox_id, text=text,
+        attachments=said.attachments,
+    )  # fmt: skip
+
+
+def _say(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
+    """One event of a member's is said once, however often it is handled."""
+    said = f"telegram:{words.asked_by}"
+    desk.say(connection, words.case, words.member, words.text, words.attachments, said, pen.now)
+
+
+# --- taps and commands -----------------------------------------------------------------------------------------------
+
+
+def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int) -> bool:
+    """A button of ours: "take.7", "decline.7", "close.7.solved", "meant.7.123", "show.7", "undo.7.88"."""
+    verb, *rest = (said.choice or "").split(".")
+    if verb not in _VERBS or not rest or not all(rest):
+        return False
+    case = desk.find(connection, int(rest[0]) if rest[0].isdigit() else 0)
+    more = rest[1] if len(rest) == 2 else ""
+    if case is None:
+        pen.member(said.chat, "Hồ sơ này không còn nữa.")
+        return True
+    match verb:
+        case "take":
+            _take(connection, near, pen, said, case, member_id)
+        case "decline":
+            desk.decline(connection, case["id"], member_id, pen.now)
+            _tell(pen, near, said, case, f"#{case['id']}: đã ghi, để mời người khác.")
+        case "close" if more in _OUTCOMES:
+            _close(connection, near, pen, said, case, member_id, _OUTCOMES[more])
+        case "meant" if more.isdigit():
+            _told_which(connection, near, pen, said, case, member_id, int(more))
+        case "show" if case["holder_id"] == member_id:
+            pen.member(
+                said.chat, "\n".join(desk.summary(connection, near.library, case)), _ends(case), case_id=case["id"]
+            )
+        case "undo":
+            _undo(connection, pen, said, case, more)
+        case _:
+            pass  # a button of an older version
+    return True
+
+
+def _take(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: sa.RowMapping, member_id: int) -> None:
+    if desk.take(connection, case["id"], member_id, pen.now, said.chat):
+        answer = "Trả lời (reply) vào tin này"
+        own_topic = said.group and near.topics
+        how = "Nhắn ở đây" if own_topic else answer if said.group else f"{answer} hoặc nhắn tiếp"
+        text = f"{_about(connection, case)}: bạn đã nhận. {how}, bà con sẽ nhận được."
+        _tell(pen, near, said, case, text, _ends(case))
+    else:
+        _tell(pen, near, said, case, f"#{case['id']}: đã có người khác nhận, hoặc bạn đang giữ đủ hồ sơ.")
+
+
+def _ends(case: sa.RowMapping) -> tuple[tuple[str, str], ...]:
+    ends = (("solved", "Xong rồi"), ("no_answer", "Không liên lạc được"))
+    return tuple((f"close.{case['id']}.{end}", label) for end, label in ends)
+
+
+def _close(
+    connection: sa.Connection,
+    near: Desk,
+    pen: Pen,
+    said: Inbound,
+    case: sa.RowMapping,
+    member_id: int,
+    outcome: Outcome,
+) -> None:
+    """Words that still wait go first."""
+    if case["holder_id"] == member_id:
+        for words in held.take_all(connection, said.chat, case["id"]):
+            let_go(connection, pen, words)
+    closed = desk.close(connection, case["id"], member_id, outcome, "", pen.now)
+    text = "đã khép hồ sơ, cảm ơn bạn." if closed else "hồ sơ này đã khép hoặc không phải bạn giữ."
+    _tell(pen, near, said, case, f"{_about(connection, case)}: {text}")
+
+
+def _told_which(
+    connection: sa.Connection,
+    near: Desk,
+    pen: Pen,
+    said: Inbound,
+    case: sa.RowMapping,
+    member_id: int,
+    inbox_id: int,
+) -> None:
+    """For whom an earlier message was. Once: a second tap on the same question changes nothing."""
+    row = connection.execute(sa.select(_inbox.c.body, _inbox.c.chat).where(_inbox.c.id == inbox_id)).first()
+    if row is None or row.chat != said.chat or row.body.get("kind") != Inbound.__name__:
+        return
+    meant = record.read(Inbound, row.body)
+    if (known := held.case_of(connection, said.chat, meant.message_id)) and not meant.edited:
+        before = desk.find(connection, known)
+        pen.member(said.chat, f"Tin này đã gửi cho {_about(connection, before) if before else f'#{known}'}.")
+        return
+    _address(connection, near, pen, meant, case, member_id)
+    # what was asked loses its buttons
+    pen.member(said.chat, f"Gửi cho {_about(connection, case)}.", case_id=case["id"], edits=inbox_id)
+
+
+def _undo(connection: sa.Connection, pen: Pen, said: Inbound, case: sa.RowMapping, message_id: str) -> None:
+    words = held.take_back(connection, said.chat, message_id)
+    if words is None:
+        pen.member(said.chat, f"{_about(connection, case)}: tin đã gửi rồi, không gỡ lại được.", case_id=case["id"])
+        return
+    text = f"Đã gỡ, {_about(connection, case)} không nhận được tin này."
+    pen.member(said.chat, text, case_id=case["id"], edits=words.asked_by)
+
+
+def _commanded(
+    connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int, case_id: int | None
+) -> bool:
+    """ "/..." in a member's own chat. False for the bot's own commands."""
+    name = commands.name_of(said.text)
+    if name not in commands.OURS and near.library.answers.command(said.text) is not None:
+        return False
+    cases = desk.held_by(connection, member_id)
+    match name:
+        case "truc" | "nghi":
+            desk.set_duty(connection, member_id, name == "truc", pen.now)
+            pen.member(said.chat, commands.DUTY[name])
+        case "hoso":
+            buttons = tuple((f"show.{one['id']}", _about(connection, one)) for one in cases)
+            pen.member(said.chat, "Hồ sơ bạn đang giữ:" if cases else "Bạn không giữ hồ sơ nào.", buttons)
+        case "xong":
+            meant = [case for case in cases if case_id in (None, case["id"])]
+            if len(meant) == 1:
+                _close(connection, near, pen, said, meant[0], member_id, "solved")
+            else:
+                buttons = tuple((f"close.{one['id']}.solved", _about(connection, one)) for one in meant)
+                pen.member(said.chat, "Hồ sơ nào xong ạ?" if meant else "Bạn không giữ hồ sơ nào.", buttons)
+        case "ngatket":
+            linked.unlink(connection, pen, said.chat, member_id)
+        case _:
+            pen.member(said.chat, commands.HELP)
+    return True
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _tell(
+    pen: Pen,
+    near: Desk,
+    said: Inbound,
+    case: sa.RowMapping,
+    text: str,
+    choices: tuple[tuple[str, str], ...] = (),
+) -> None:
+    """Back to where it was written, in the case's own order."""
+    if said.group:
+        messenger.to_group(pen, near, case, text, choices=choices)
+    else:
+        pen.member(said.chat, text, choices, case_id=case["id"])
+
+
+def _of_topic(connection: sa.Connection, thread: str) -> sa.RowMapping | None:
+    query = sa.select(_case).where(_case.c.topic_thread == thread)
+    return connection.execute(query).mappings().first() if thread else None
+
+
+def _about(connection: sa.Connection, case: sa.RowMapping) -> str:
+    return messenger.briefly(case, desk.resident_name(connection, case))

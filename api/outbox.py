@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from api.tables import Outbox
 from bot import record
 from bot.model import Attachment, Choice, Reply
+
+#: how a row stands to the topic of its case in the team's group: not at all, in it, or what is done to the topic itself
+Topic = Literal["", "in", "open", "again", "done"]
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 
@@ -26,6 +29,28 @@ class Status(IntEnum):
     DEAD = 4
     #: its conversation changed hands before it went out
     VOID = 5
+
+
+#: what stands in `error` of a row that must be asked about before it is sent again
+UNKNOWN_FATE = "unknown fate"
+
+_ON_THE_WIRE = (
+    sa.select(_outbox.c.id)
+    .where(
+        _outbox.c.channel == sa.bindparam("channel"),
+        _outbox.c.chat == sa.bindparam("chat"),
+        sa.or_(
+            _outbox.c.status == sa.text("1"),
+            sa.and_(_outbox.c.status < sa.text("2"), _outbox.c.error == sa.text(f"'{UNKNOWN_FATE}'")),
+        ),
+    )
+    .limit(1)
+)
+
+
+def on_the_wire(connection: sa.Connection, channel: str, chat: str) -> bool:
+    """Whether a message to this chat may have arrived whose id is not written down yet."""
+    return connection.execute(_ON_THE_WIRE, {"channel": channel, "chat": chat}).first() is not None
 
 
 @dataclass(slots=True)
@@ -53,8 +78,13 @@ class Pen:
         case_id: int | None = None,
         lane: str = "",
         channel: str = "telegram",
+        topic: Topic = "",
+        edits: int | None = None,
     ) -> None:
-        """Words to a member in their own chat, or to the team's group. `choices` are (native payload, label)."""
+        """Words to a member in their own chat, or to the team's group. `choices` are (native payload, label).
+
+        `edits` is the event whose first message, in the same lane, is changed instead of sending a new one.
+        """
         note = Reply(
             text=text,
             choices=tuple(Choice(id=native, label=label) for native, label in choices),
@@ -62,6 +92,10 @@ class Pen:
             notice=True,
         )
         body = {**record.to_json(note), "native": True}
+        if topic:
+            body["topic"] = topic
+        if edits is not None:
+            body["edits"] = edits
         self._row(channel, chat, lane or f"{channel}:{chat}", body, case_id=case_id)
 
     def _row(

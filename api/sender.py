@@ -9,7 +9,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,13 +17,13 @@ import aiohttp
 import sqlalchemy as sa
 import structlog
 
-from api import desk, media
+from api import inbox, media
 from api.house import House
-from api.outbox import Status
-from api.tables import ConversationRow, Inbox, Outbox
+from api.outbox import UNKNOWN_FATE, Status
+from api.tables import Case, ConversationRow, Inbox, Outbox
 from bot import record
 from bot.channel import Call, Channel, Outgoing, Receipt, SendError
-from bot.model import Reply
+from bot.model import Reached, Reply, Undelivered
 
 log = structlog.get_logger()
 
@@ -31,14 +31,13 @@ log = structlog.get_logger()
 MOST_AT_ONCE = 256
 #: a message is given up after so many tries (about three hours of back-off)
 MOST_TRIES = 14
-#: what stands in `error` of a row that must be asked about before it is sent again
-UNKNOWN_FATE = "unknown fate"
 #: seconds within which a provider must answer
 ANSWER_S = 30.0
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_case = Case.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
 _other = _outbox.alias("other")
 
@@ -115,8 +114,12 @@ class Result:
     remote_id: str = ""
     error: str = ""
     sent_at: datetime | None = None
-    #: conversation of a resident who cannot be written to
-    blocked: str = ""
+    #: the chat, as channel and chat, that cannot be written to
+    blocked: tuple[str, str] | None = None
+    #: conversation of a resident whom a member's words will not reach
+    undelivered: str = ""
+    #: the case whose topic in the team's group is `remote_id` from now on
+    topic_of: int | None = None
 
 
 class Sender:
@@ -171,6 +174,8 @@ class Sender:
             self.results = results + self.results
             raise
         self.house.news.tell({row["conversation"] for row in rows})
+        if any(result.blocked or result.undelivered for result in results):
+            self.house.news.tell(["turns"])
         for row in rows:
             self.under_way += 1
             task = asyncio.create_task(self._send(row))
@@ -200,7 +205,8 @@ class Sender:
             result = await self._try(row)
         except Exception as error:
             log.exception("send_raised", row=row["id"])
-            result = _later(row, self.house.now(), f"{type(error).__name__}")
+            unsure = row["error"] == UNKNOWN_FATE
+            result = _later(row, self.house.now(), UNKNOWN_FATE if unsure else type(error).__name__)
         if result.error:
             log.warning("send_failed", row=row["id"], channel=row["channel"], status=result.status.name,
                         error=result.error, attempts=row["attempts"])  # fmt: skip
@@ -213,20 +219,39 @@ class Sender:
         channel = self.house.channels.get(row["channel"])
         if channel is None:
             return Result(row=row["id"], status=Status.DEAD, next_at=now, error=f"channel {row['channel']} is off")
-        if (until := self.pauses.get(row["channel"], now)) > now:
-            return Result(row=row["id"], status=Status.QUEUED, next_at=until)
+        until = max(self.pauses.get(where, now) for where in (row["channel"], f"{row['channel']}:{row['chat']}"))
+        if until > now:
+            return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=row["error"])
         outgoing = _outgoing(row)
-        if row["error"] == UNKNOWN_FATE and (found := await self._asked(channel, row, outgoing)):
-            return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
+        if row["body"].keys() & {"topic", "edits"}:
+            outgoing = await self.house.store.read(lambda c: _aimed(c, row, outgoing))
+            if outgoing.topic == "done" and not outgoing.thread:
+                return Result(row=row["id"], status=Status.SENT, next_at=now)
+        try:
+            if row["error"] == UNKNOWN_FATE and (found := await self._asked(channel, row, outgoing)):
+                return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
+        except SendError as error:
+            result = self._failed(row, error)  # still unsure: sent blindly it might come twice
+            return result if result.status == Status.DEAD else replace(result, error=UNKNOWN_FATE)
         try:
             receipt = await self._carry(channel, row["channel"], outgoing)
         except SendError as error:
+            if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
+                # somebody took the topic away: its words go on in the group itself
+                return Result(
+                    row=row["id"], status=Status.QUEUED, next_at=now, error=str(error), topic_of=row["case_id"]
+                )
             return self._failed(row, error)
         except UnknownFate:
             return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=0.3), error=UNKNOWN_FATE)
+        self.house.worries.pop(row["channel"], None)
+        if row["chat"] == self.house.settings.telegram_team_chat:
+            self.house.worries.pop("telegram_team_chat", None)
+        made = row["case_id"] if outgoing.topic == "open" else None
         return Result(
-            row=row["id"], status=Status.SENT, next_at=now, remote_id=receipt.remote_id, sent_at=self.house.now()
-        )
+            row=row["id"], status=Status.SENT, next_at=now, remote_id=receipt.remote_id, sent_at=self.house.now(),
+            topic_of=made,
+        )  # fmt: skip
 
     async def _carry(self, channel: Channel, name: str, outgoing: Outgoing) -> Receipt:
         """All calls of a message, in order. The receipt is that of the last one that carries it."""
@@ -296,13 +321,23 @@ class Sender:
         now = self.house.now()
         if error.misconfigured:
             self.house.worries[row["channel"]] = str(error)
-        if error.permanent or error.blocked or row["attempts"] >= MOST_TRIES:
-            blocked = row["conversation"] if error.blocked and not row["case_id"] else ""
-            return Result(row=row["id"], status=Status.DEAD, next_at=now, error=str(error), blocked=blocked)
+        if error.moved_to:
+            self.house.worries["telegram_team_chat"] = (
+                f"Nhóm Telegram của tổ đã đổi số: đặt GOCUA_TELEGRAM_TEAM_CHAT={error.moved_to} rồi khởi động lại."
+            )
+        # "later" is no failure: a burst in one group may hear it many times over
+        given_up = row["attempts"] >= MOST_TRIES and error.retry_after_s is None
+        if error.permanent or error.blocked or given_up:
+            if row["chat"] == self.house.settings.telegram_team_chat:
+                self.house.worries["telegram_team_chat"] = f"Nhóm Telegram của tổ không nhận được tin: {error}"
+            return Result(
+                row=row["id"], status=Status.DEAD, next_at=now, error=str(error),
+                blocked=(row["channel"], row["chat"]) if error.blocked else None,
+                undelivered=row["conversation"] if row["body"].get("author") == "member" else "",
+            )  # fmt: skip
         if error.retry_after_s is not None:
             until = now + timedelta(seconds=error.retry_after_s)
-            if error.whole:
-                self.pauses[row["channel"]] = until
+            self.pauses[row["channel"] if error.whole else f"{row['channel']}:{row['chat']}"] = until
             return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=str(error))
         return _later(row, now, UNKNOWN_FATE if error.uncertain else str(error))
 
@@ -335,6 +370,20 @@ def _outgoing(row: Mapping[str, Any]) -> Outgoing:
     )  # fmt: skip
 
 
+def _aimed(connection: sa.Connection, row: Mapping[str, Any], outgoing: Outgoing) -> Outgoing:
+    """With what only the messages before it in its lane could give: the topic of its case, the message it changes."""
+    topic, changes = row["body"].get("topic", ""), row["body"].get("edits")
+    if topic and topic != "open":
+        found = sa.select(_case.c.topic_thread).where(_case.c.id == row["case_id"])
+        outgoing = replace(outgoing, thread=connection.execute(found).scalar() or "")
+    if topic and topic != "in":
+        outgoing = replace(outgoing, topic="open" if topic == "again" and not outgoing.thread else topic)
+    if changes is not None:
+        first = sa.select(_outbox.c.remote_id).where(_outbox.c.inbox_id == changes, _outbox.c.place == 0)
+        outgoing = replace(outgoing, edits=connection.execute(first).scalar() or "")
+    return outgoing
+
+
 def _later(row: Mapping[str, Any], now: datetime, why: str) -> Result:
     """Back-off: 0.5, 1, 2 ... seconds up to half an hour, spread by the row's number so that not all come at once."""
     pause_s = min(1800.0, 0.5 * 2 ** (row["attempts"] - 1)) * (1 + row["id"] % 10 / 20)
@@ -348,11 +397,20 @@ def _settle(connection: sa.Connection, results: list[Result]) -> None:
         for r in results
     ]  # fmt: skip
     connection.execute(_SETTLE, rows)
+    told = []
     for one in results:
-        if one.blocked:
-            where = _conversation.c.key == one.blocked
-            connection.execute(_conversation.update().where(where).values(reachable=False))
-            desk.write_log(connection, one.next_at, "blocked", conversation=one.blocked)
+        if one.topic_of is not None:
+            thread = one.remote_id if one.status == Status.SENT else ""
+            connection.execute(_case.update().where(_case.c.id == one.topic_of).values(topic_thread=thread))
+        if one.blocked and not one.blocked[1].startswith("-"):
+            channel, chat = one.blocked
+            gone = Reached(channel=channel, chat=chat, reachable=False)
+            told.append(inbox.from_channel(gone, f"refused:{one.row}"))
+        if one.undelivered:
+            why = Undelivered(why="blocked" if one.blocked else "refused")
+            told.append(inbox.from_inside(one.undelivered, why, f"undelivered:{one.row}"))
+    if told:
+        inbox.put(connection, told, results[0].next_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

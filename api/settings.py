@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     telegram_api: str = "https://api.telegram.org"
     #: the team's own group, where any member answers by replying; empty: none
     telegram_team_chat: str = ""
+    #: a forum topic for each case in that group
+    telegram_team_topics: bool = False
+    #: for so long a member can take back what they write from their own chat; 0: it goes at once
+    member_undo_seconds: int = Field(default=10, ge=0, le=60)
     #: a sample directory is put into an empty database
     demo: bool = False
     #: pictures and files lie here; empty: "media" beside the database
@@ -54,6 +58,9 @@ class Settings(BaseSettings):
             missing.append("GOCUA_TELEGRAM_SECRET may hold only letters, digits, _ and -")
         if self.telegram_team_chat and not self.telegram_team_chat.lstrip("-").isdigit():
             missing.append("GOCUA_TELEGRAM_TEAM_CHAT must be a chat's number, such as -1001234567890")
+        if self.telegram_team_topics and not self.telegram_team_chat:
+            missing.append("GOCUA_TELEGRAM_TEAM_CHAT is missing while GOCUA_TELEGRAM_TEAM_TOPICS is set: the number of "
+                           "a group with topics on, in which the bot may manage topics")  # fmt: skip
         if not self.database_url.startswith(("sqlite:///", "postgresql")):
             missing.append("GOCUA_DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://...")
         if missing:

@@ -19,7 +19,7 @@ class Shelf:
     def __init__(self, folders: Folders, home: tuple[str, ...], old: Callable[[], tuple[Flow, ...]]) -> None:
         self._folders, self._home, self._old = folders, home, old
         self._lock = threading.Lock()
-        self.library: Library = load(folders, home=home)
+        self.library: Library = load(folders, home=home, old=old())
         self.worry = ""
 
     @property

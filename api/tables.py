@@ -1,15 +1,18 @@
 """The tables, declared once for SQLite and PostgreSQL. Migrations must agree with them (tests/api/test_migrations.py).
 
-Five tables carry the way of a message: inbox, conversation, outbox, timer, log. The others are the desk and the content: team, member, case,
-offer, media, sign_in, miss, flow_version. Nothing here reads or writes.
+Five tables carry the way of a message: inbox, conversation, outbox, timer, log. The others are the directory (team,
+hamlet, hamlet_alias, member, leave), the desk and the content (case, offer, media, sign_in, miss, flow_version).
+Nothing here reads or writes.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
+
+from knowledge.hamlets import hamlet_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -58,6 +61,15 @@ def _json() -> Any:
 
 def _long(*, nullable: bool = False) -> Any:
     return Field(default="", sa_column=Column(Text, nullable=nullable))
+
+
+def _hamlet_key() -> Any:
+    """Computed from the row's `hamlet` when it is written; who changes that one later changes this too."""
+
+    def of_row(context: Any) -> str:
+        return hamlet_key(context.get_current_parameters().get("hamlet") or "")
+
+    return Field(default=None, sa_column=Column(String, nullable=False, default=of_row))
 
 
 class Inbox(Table, table=True):
@@ -161,42 +173,96 @@ class Log(Table, table=True):
 
 
 class Team(Table, table=True):
+    __table_args__ = (UniqueConstraint("province", "commune", "hamlet", "name"),)
     id: int | None = Field(default=None, primary_key=True)
-    name: str = Field(unique=True)
-    #: hamlet, commune, desk or province: the rung of the ladder on which it stands
+    name: str = Field(index=True)
+    #: hamlet, commune, youth, school, desk or group; "" when nobody said
+    kind: str = ""
+    #: hamlet, commune, desk, province or group: the rung of the ladder on which it stands; a group stands on none
     rung: str
     province: str
     #: "" for a province desk
     commune: str = Field(default="", index=True)
     #: "" above hamlet level
     hamlet: str = ""
+    hamlet_key: str = _hamlet_key()
+
+
+class Hamlet(Table, table=True):
+    """A hamlet under its name of today. Communes write them in and rename them: there is no public list."""
+
+    __table_args__ = (UniqueConstraint("commune", "key"),)
+    id: int | None = Field(default=None, primary_key=True)
+    commune: str
+    name: str
+    #: knowledge.hamlets.hamlet_key of the name
+    key: str
+
+
+class HamletAlias(Table, table=True):
+    """A name that a hamlet had before. Several hamlets of one commune may have had the same."""
+
+    __tablename__ = "hamlet_alias"
+    commune: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    hamlet_id: int = Field(foreign_key="hamlet.id", primary_key=True)
+    name: str
 
 
 class Member(Table, table=True):
     __table_args__ = (
         Index("ix_member_commune", "commune", sqlite_where=text("on_duty"), postgresql_where=text("on_duty")),
         Index("ix_member_pos", "lat", "lon", sqlite_where=text("on_duty"), postgresql_where=text("on_duty")),
-    )
+        Index("ix_member_lease", "on_duty_until", sqlite_where=text("on_duty_until IS NOT NULL"),
+              postgresql_where=text("on_duty_until IS NOT NULL")),
+    )  # fmt: skip
     id: int | None = Field(default=None, primary_key=True)
     name: str
     #: how a resident calls them: "chị Lan", "anh Tâm"
     called: str
+    #: what they may see: member, or lead
     role: str = "member"
+    #: whom they stand for, see directory.POSTS; "" unknown
+    post: str = ""
+    phone: str = ""
     team_id: int = Field(foreign_key="team.id", index=True)
     #: copies of the team's place: the nearest-member query joins nothing
     rung: str
     hamlet: str = ""
+    hamlet_key: str = _hamlet_key()
     commune: str = ""
     province: str = ""
     lat: float = 0.0
     lon: float = 0.0
     #: their private Telegram chat with the bot; "" until they link it
     telegram_chat: str = Field(default="", index=True)
+    #: False: known there, but not to be written to (seen in the group only, or has blocked the bot)
+    telegram_open: bool = True
+    #: one bit a topic, see directory.skill_bit; 0: all of them
+    skills: int = 0
     on_duty: bool = True
+    #: duty is a lease: it ends here unless renewed; None: until they say so
+    on_duty_until: datetime | None = _moment(nullable=True)
+    #: in which minutes of the day, Vietnam time, they are asked: from, up to but not including
+    duty_from_minute: int = 0
+    duty_to_minute: int = 1440
+    #: and on which days: 1 for Monday, 2 for Tuesday, 4 ... 64 for Sunday, added up
+    duty_days: int = 127
     #: open cases held now, and how many they take at once
     open_cases: int = 0
     capacity: int = 3
+    #: households that they look after all year round; directory.HOUSEHOLDS_MOST at most
+    households: int = 0
     idle_since: datetime = _moment()
+
+
+class Leave(Table, table=True):
+    """Days, Vietnam time, on which a member is not asked: from the first to the last, both included."""
+
+    member_id: int = Field(foreign_key="member.id", primary_key=True)
+    first_day: date = Field(primary_key=True)
+    last_day: date
+    reason: str = ""
 
 
 class Case(Table, table=True):
@@ -226,10 +292,23 @@ class Case(Table, table=True):
     holder_id: int | None = Field(default=None, foreign_key="member.id", index=True)
     taken_at: datetime | None = _moment(nullable=True)
     answered_at: datetime | None = _moment(nullable=True)
+    #: an answer is owed by then, whether or not the resident was told so; None: none is owed
     promised_at: datetime | None = _moment(nullable=True)
+    #: the warning before that was given; how many such moments have passed without an answer
+    warned: bool = False
+    misses: int = 0
+    #: in the queue: when the ladder is tried again
+    again_at: datetime | None = _moment(nullable=True)
+    #: answered and still open: when its holder is reminded, and how often they were
+    remind_at: datetime | None = _moment(nullable=True)
+    reminders: int = 0
     closed_at: datetime | None = _moment(nullable=True)
     outcome: str = ""
     visit_on: str = ""
+    #: the Telegram chat in which its holder took it; "": their own
+    served_in: str = ""
+    #: its topic in the team's group, once it has one
+    topic_thread: str = Field(default="", index=True)
 
 
 class Offer(Table, table=True):
@@ -245,6 +324,16 @@ class Offer(Table, table=True):
     answered_at: datetime | None = _moment(nullable=True)
     #: taken, declined, expired, withdrawn
     answer: str = ""
+
+
+class Addressed(Table, table=True):
+    """Which case a member's own message in their messenger was for."""
+
+    chat: str = Field(primary_key=True)
+    message_id: str = Field(primary_key=True)
+    case_id: int = Field(sa_column=Column(Id, nullable=False))
+    #: the event that brought it, and by which the newest is known
+    inbox_id: int = Field(sa_column=Column(Id, nullable=False))
 
 
 class Media(Table, table=True):
@@ -283,6 +372,78 @@ class Miss(Table, table=True):
     given_topic: str = ""
     handled_at: datetime | None = _moment(nullable=True)
     conversation: str = ""
+
+
+class TeamNote(Table, table=True):
+    """What the team writes down about a case for itself. No resident ever reads it; erased with their words."""
+
+    __tablename__ = "note"
+    id: int | None = _id()
+    case_id: int = Field(sa_column=Column(Id, nullable=False, index=True))
+    member_id: int = Field(foreign_key="member.id")
+    text: str = _long()
+    written_at: datetime = _moment()
+
+
+class CannedReply(Table, table=True):
+    """Words kept ready for residents, with the placeholders {ten}, {xa}, {to}."""
+
+    __tablename__ = "canned_reply"
+    id: int | None = Field(default=None, primary_key=True)
+    #: whose own it is; None: everybody's
+    owner_id: int | None = Field(default=None, foreign_key="member.id", index=True)
+    #: "" fits every topic
+    topic: str = ""
+    title: str
+    text: str = _long()
+
+
+class Colleague(Table, table=True):
+    """A member who was asked to look at another's case: reads it and writes notes, never to the resident."""
+
+    case_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    member_id: int = Field(foreign_key="member.id", primary_key=True)
+    asked_by: int = Field(foreign_key="member.id")
+    asked_at: datetime = _moment()
+
+
+class Visit(Table, table=True):
+    """A promise to come to a resident's door. Open until done_at."""
+
+    __table_args__ = (
+        Index("ix_visit_open", "commune", "day", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
+    )  # fmt: skip
+    id: int | None = _id()
+    case_id: int = Field(sa_column=Column(Id, nullable=False, index=True))
+    #: "2026-11-24"
+    day: str
+    province: str = ""
+    commune: str = ""
+    hamlet: str = ""
+    #: house and lane as the member wrote it; erased with the resident's words
+    place: str = ""
+    asked_by: int | None = Field(default=None, foreign_key="member.id")
+    asked_at: datetime = _moment()
+    done_at: datetime | None = _moment(nullable=True)
+    done_by: int | None = Field(default=None, foreign_key="member.id")
+    #: done or missed; "" while open
+    result: str = ""
+
+
+class PushSubscription(Table, table=True):
+    """A browser of a member that wants to be woken. The two marks say up to where it has been told."""
+
+    __tablename__ = "push_subscription"
+    id: int | None = Field(default=None, primary_key=True)
+    member_id: int = Field(foreign_key="member.id", index=True)
+    endpoint: str = Field(unique=True)
+    p256dh: str
+    auth: str
+    offer_mark: int = Field(sa_column=Column(Id, nullable=False))
+    inbox_mark: int = Field(sa_column=Column(Id, nullable=False))
+    failures: int = 0
+    next_at: datetime = _moment()
 
 
 class FlowVersion(Table, table=True):

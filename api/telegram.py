@@ -62,11 +62,18 @@ class Line:
         while True:
             try:
                 body = await self.call(self.channel.get_updates(offset, POLL_S))
+                self.house.worries.pop(NAME, None)
                 for update in self.channel.updates(body):
                     offset = max(offset, await self._take(update) + 1)
             except (SendError, UnknownFate) as error:
                 log.warning("telegram_poll_failed", error=str(error))
+                if isinstance(error, SendError) and error.misconfigured:
+                    self.house.worries[NAME] = str(error)
                 await asyncio.sleep(getattr(error, "retry_after_s", None) or 2.0)
+            except Exception:
+                # The database was busy or away: what was not stored is not acknowledged, and comes again.
+                log.exception("telegram_poll_raised")
+                await asyncio.sleep(2.0)
 
     async def _take(self, update: bytes) -> int:
         """Store one update; only then is it acknowledged by the next offset."""

@@ -1,22 +1,25 @@
 """What happens when nothing does: due timers become events of the inbox, once, whatever number of processes looks."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
-from api import inbox
+from api import crew, desk, inbox, morning
 from api.house import House
 from api.inbox import Arrival
 from api.tables import Timer
+from bot.handoff import Hours
 
 log = structlog.get_logger()
 
 MOST_AT_ONCE = 200
 #: how long the loop sleeps at most; timers are set for minutes and hours
 LOOK_AGAIN_S = 1.0
+#: and how often it sees to it that no case was left without a timer
+KEEP_EVERY = timedelta(minutes=10)
 
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _DUE = (
@@ -32,7 +35,7 @@ _FIRE = _timer.delete().where(_timer.c.key.in_(_DUE.scalar_subquery())).returnin
 def fire(connection: sa.Connection, now: datetime) -> int:
     """Turn due timers into events, in one transaction. Returns how many."""
     rows: Sequence[Any] = connection.execute(_FIRE, {"now": now}).all()
-    arrivals = [_arrival(row) for row in sorted(rows, key=lambda row: row.due_at)]
+    arrivals = [_arrival(row) for row in sorted(rows, key=lambda row: (row.due_at, row.key))]
     inbox.put(connection, arrivals, now)
     return len(rows)
 
@@ -49,11 +52,24 @@ def _arrival(row: Any) -> Arrival:
     )
 
 
+def keep(connection: sa.Connection, hours: Hours, now: datetime) -> None:
+    """What must always be set: the next day's start, and a next moment for every open case."""
+    morning.set_clock(connection, hours, now)
+    crew.hand_on_leavers(connection, now)
+    if mended := desk.mend(connection, now):
+        log.warning("cases_without_timer", cases=mended)
+
+
 async def run(house: House) -> None:
     """Until cancelled: look once a second."""
+    hours = Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour)
+    kept_at: datetime | None = None
     with house.news.listen("timers") as heard:
         while True:
             try:
+                if kept_at is None or house.now() - kept_at > KEEP_EVERY:
+                    await house.store.write(lambda c: keep(c, hours, house.now()))
+                    kept_at = house.now()
                 fired = await house.store.write(lambda c: fire(c, house.now()))
             except Exception:
                 log.exception("timers_failed")

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api import desk, members, outbox
+from api import casework, desk, inbox, linked, members, morning, outbox
 from api.desk import Desk
 from api.house import House
 from api.outbox import Pen
@@ -25,23 +25,27 @@ from bot import record
 from bot.engine import advance
 from bot.handoff import Hours
 from bot.model import (
+    CaseClosed,
     CaseEvent,
+    CaseTaken,
     Conversation,
     Crashed,
+    DayStarts,
     Event,
     Forget,
+    HandedBack,
+    HeldWords,
     Inbound,
-    LadderAgain,
     LeaveCase,
     Missed,
     Note,
-    OfferDeclined,
-    OfferExpired,
     OpenCase,
+    QueueAsked,
     Reached,
     Relay,
     Remember,
     Reply,
+    Undelivered,
     WaitExpired,
 )
 
@@ -53,7 +57,7 @@ MOST_EVENTS = 128
 TRIES = 3
 #: a member's answer to a message whose sending is not yet written down is looked at again after this, for so long
 RETRY = timedelta(milliseconds=60)
-UNKNOWN_REPLY = timedelta(seconds=5)
+MOST_WAIT = timedelta(minutes=5)
 
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
@@ -63,7 +67,7 @@ _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _media = Media.__table__  # type: ignore[attr-defined]
 _miss = Miss.__table__  # type: ignore[attr-defined]
 
-_CASE_KINDS = {cls.__name__ for cls in (OfferExpired, OfferDeclined, LadderAgain)}
+_CASE_KINDS = {cls.__name__ for cls in get_args(CaseEvent)}
 
 _OPEN = (
     sa.select(_inbox.c.conversation, _inbox.c.channel, _inbox.c.chat)
@@ -113,6 +117,8 @@ class Batch:
     at_desk: bool = False
     #: files of erased residents, to be removed once the transaction is on disk
     erased: list[Path] = field(default_factory=list)
+    #: what the operator should know; "": no longer
+    worries: dict[str, str] = field(default_factory=dict)
     #: conversations whose event raised: (key, event id, error)
     raised: list[tuple[str, int, str]] = field(default_factory=list)
 
@@ -127,13 +133,21 @@ class Turns:
         """Until cancelled: take what is there, then wait for news (or a quarter of a second, for other processes)."""
         with self.house.news.listen("turns") as heard:
             while True:
-                try:
-                    batch = await self.once()
-                except Exception:
-                    log.exception("turns_failed")
-                    batch = await self._one_by_one()
+                batch = await self._round()
                 if batch.events == 0:
                     await heard.wait(0.25)
+
+    async def _round(self) -> Batch:
+        """Never raises: a database that is away for a moment must not end the loop."""
+        try:
+            return await self.once()
+        except Exception:
+            log.exception("turns_failed")
+        try:
+            return await self._one_by_one()
+        except Exception:
+            log.exception("turns_failed")
+            return Batch()
 
     async def once(self, only: str = "") -> Batch:
         house = self.house
@@ -141,6 +155,8 @@ class Turns:
             library=house.shelf.library,
             hours=Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour),
             team_chat=house.settings.telegram_team_chat,
+            topics=house.settings.telegram_team_topics,
+            undo_seconds=house.settings.member_undo_seconds,
         )
         batch = await house.store.write(lambda c: take(c, near, house.now(), only))
         house.news.tell(batch.told)
@@ -148,6 +164,10 @@ class Turns:
             house.news.tell(["outbox"])
         if batch.at_desk:
             house.news.tell(["desk"])
+        for what, worry in batch.worries.items():
+            house.worries.pop(what, None)
+            if worry:
+                house.worries[what] = worry
         for path in batch.erased:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         return batch
@@ -190,7 +210,7 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     for row in connection.execute(_EVENTS, {"keys": list(locked)}):
         events[row.conversation].append(row)
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
-    staff = members.of_chats(connection, chats)
+    staff = linked.of_chats(connection, chats)
     work = _Work(connection, near, now, batch, staff)
     for key, rows in events.items():
         work.conversation(locked[key], rows)
@@ -253,11 +273,21 @@ class _Work:
         """One event: the next state, or None when it has to be looked at again a moment later."""
         kind = row.body["kind"]
         if kind == "Reached":
-            self._reached(row.conversation, record.read(Reached, row.body))
+            self._reached(row.conversation, record.read(Reached, row.body), pen)
+            return state
+        if kind == "HeldWords":
+            members.let_go(self.connection, pen, record.read(HeldWords, row.body))
+            self.batch.at_desk = True
+            return state
+        if kind == "Undelivered":
+            members.undelivered(self.connection, self.near, pen, record.read(Undelivered, row.body))
             return state
         if kind in _CASE_KINDS:
             happened: CaseEvent = record.case_event(row.body)
-            desk.happened(self.connection, self.near, pen, happened)
+            if isinstance(happened, DayStarts):
+                morning.begin(self.connection, self.near, pen)
+            else:
+                desk.happened(self.connection, self.near, pen, happened)
             self.batch.at_desk = True
             return state
         event: Event = record.event(row.body)
@@ -265,14 +295,20 @@ class _Work:
             if row.conversation.startswith("desk:"):
                 known = members.hear_in_group(self.connection, self.near, pen, event)
                 self.batch.at_desk = True
-                return state if known or self.now - row.received_at > UNKNOWN_REPLY else None
-            if members.link(self.connection, pen, event):
+                late = self.now - row.received_at > MOST_WAIT
+                return (
+                    state if known or late or not outbox.on_the_wire(self.connection, "telegram", event.chat) else None
+                )
+            if linked.link(self.connection, pen, event):
                 return state
             member_id = self.staff.get(event.chat)
-            if member_id is not None and members.hear(self.connection, pen, event, member_id):
+            if member_id is not None and members.hear(self.connection, self.near, pen, event, member_id):
                 self.batch.at_desk = True
                 return state
-        return self.advance(state, event, pen)
+        after = self.advance(state, event, pen)
+        if isinstance(event, CaseTaken | CaseClosed | HandedBack):
+            members.case_moved(self.connection, self.near, pen, event)
+        return after
 
     def advance(self, state: Conversation, event: Event, pen: Pen) -> Conversation:
         turn = advance(self.near.library, state, event, self.now)
@@ -289,8 +325,12 @@ class _Work:
                     desk.relay(self.connection, self.near, pen, effect)
                     self.batch.at_desk = True
                 case LeaveCase():
-                    desk.leave(self.connection, pen)
+                    desk.leave(self.connection, self.near, pen)
                     self.batch.at_desk = True
+                case QueueAsked():
+                    desk.queue_asked(self.connection, pen)
+                case Remember(what="feedback", value=how):
+                    desk.feedback(self.connection, pen, how)
                 case Remember():
                     self._log(pen, f"remembered_{effect.what}", detail=effect.value)
                 case Note():
@@ -327,13 +367,16 @@ class _Work:
         }  # fmt: skip
         self.connection.execute(_miss.insert(), row)
 
-    def _reached(self, key: str, event: Reached) -> None:
+    def _reached(self, key: str, event: Reached, pen: Pen) -> None:
         query = _conversation.update().where(_conversation.c.key == key).values(reachable=event.reachable)
         self.connection.execute(query)
         self.logged.append(
             {"at": self.now, "kind": "unblocked" if event.reachable else "blocked", "conversation": key,
              "case_id": None, "member_id": None, "flow": "", "step": "", "detail": ""}
         )  # fmt: skip
+        if event.channel == "telegram" and (member_id := self.staff.get(event.chat)) is not None:
+            self.batch.worries[f"member {member_id}"] = linked.reached(self.connection, pen, event, member_id)
+            self.batch.at_desk = True
 
     def _erase(self, pen: Pen) -> None:
         """A resident's words, ours to them, and their files. That something was erased stays in the log."""
@@ -348,6 +391,7 @@ class _Work:
             .values(body={})
         )
         desk.forget(self.connection, key)
+        casework.forget(self.connection, key)
         self.connection.execute(_miss.delete().where(_miss.c.conversation == key))
         paths = self.connection.execute(sa.select(_media.c.path).where(_media.c.conversation == key)).scalars()
         self.batch.erased += [Path(path) for path in paths]
@@ -376,7 +420,8 @@ class _Work:
 
 
 def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:
-    """The first open event of a conversation failed in the database. After TRIES it is laid aside, for the operator."""
+    """The first open event of a conversation failed in the database. After TRIES it is laid aside, for the operator,
+    and the conversation goes to a person."""
     row = connection.execute(_EVENTS, {"keys": [key]}).first()
     if row is None:
         return
@@ -386,3 +431,5 @@ def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> N
     if tried >= TRIES:
         connection.execute(_DONE, {"ids": [row.id], "now": now})
         desk.write_log(connection, now, "laid_aside", conversation=key, detail=f"event {row.id}: {why}")
+        if row.body.get("kind") != Crashed.__name__ and not key.startswith("desk:"):
+            inbox.put(connection, [inbox.from_inside(key, Crashed(message=""), f"crashed:{row.id}")], now)

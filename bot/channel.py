@@ -4,11 +4,15 @@ A channel never opens a connection, never stores, never decides what to say. The
 gives back what came of them. One more channel is one more file in bot/channels/.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from bot.model import Attachment, Choice, Inbound, Reached
+from bot.model import Attachment, Choice, Happened
+
+#: what a resident reads in place of a file that their channel cannot carry
+NOT_CARRIED = "(Có gửi kèm một tệp mà ở đây chưa chuyển được. Bác cần thì nhắn con một tiếng nhé.)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +45,30 @@ class Webhook:
 class Parsed:
     """What a webhook said. `key` is the provider's own id, by which a repeat is known.
 
-    `unknown` names an event kind that this channel does not know: it is logged and answered 200. `answer` is a JSON
-    body for the 200, for providers that take a call in it.
+    `keys` replace it where one request carries several events that may be sent again in other company: one for each
+    of `happened`. `unknown` names an event kind that this channel does not act on: it is logged and answered 200.
+    `answer` is a body for the 200, of `answer_type`, for providers that take a call or an echo in it.
     """
 
     key: str = ""
-    happened: tuple[Inbound | Reached, ...] = ()
+    happened: tuple[Happened, ...] = ()
     unknown: str = ""
     answer: bytes = b""
+    keys: tuple[str, ...] = ()
+    answer_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One message for one chat, as the outbox holds it. `thread` is a forum topic ("" for none).
 
+    With `topic` it is no message but a topic of the chat under the name `text`: made (the receipt's id is its thread),
+    opened once more, or ended.
+
     `choice_ids` are the native payloads of `choices`, in the same order. `edits` is the provider's id of a message of
-    ours to be changed instead of sending a new one.
+    ours to be changed instead of sending a new one; channels that cannot change one send a new one. `human`: a member
+    wrote it, not the bot. `late`: the channel's window for answers of a bot is over. `plain`: without the channel's own
+    buttons and forms, because it refused them (SendError.degrade); choices are then numbered lines.
     """
 
     chat: str
@@ -67,6 +79,10 @@ class Outgoing:
     ask: Literal["", "location", "phone"] = ""
     thread: str = ""
     edits: str = ""
+    topic: Literal["", "open", "again", "done"] = ""
+    human: bool = False
+    late: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +96,31 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One HTTP request to the provider. `path` follows the channel's base URL; `body` is JSON unless there are uploads.
+    """One HTTP request to the provider. `path` follows the channel's base URL.
 
-    `carries` says that this call is the message itself, not a sign of typing beside it.
+    `body` is JSON, unless a content-type among `headers` says else; with an upload it is a JSON object of form fields.
+    `carries` says that this call is the message itself, not an upload or a sign of typing beside it. `gives` stands, in
+    the calls after this one, for the id that its receipt brings (an upload's): see `filled`.
     """
 
     path: str = field(repr=False)  # may hold the bot's token
     body: bytes
     upload: Upload | None = None
     carries: bool = True
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a token
+    gives: str = ""
+    method: Literal["POST", "GET"] = "POST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The provider took it. `remote_id` is its id of the message ("" when it gives none)."""
+    """The provider took it. `remote_id` is its id of the message ("" when it gives none), or of an upload.
+
+    `quota` is what the provider counts the message against ("paid": money), "" where it does not say.
+    """
 
     remote_id: str
+    quota: str = ""
 
 
 class SendError(Exception):
@@ -103,7 +128,10 @@ class SendError(Exception):
 
     `permanent`: never again. `blocked`: the resident cannot be written to. `retry_after_s`: not before. `whole`: the
     pause holds for the whole channel, not only this chat. `misconfigured`: only the operator can mend it. `uncertain`:
-    it may have been taken all the same (an outage on the provider's side).
+    it may have been taken all the same (an outage on the provider's side). `window`: only the resident can open the
+    talk again, by writing. `degrade`: the same message rendered `plain` may be taken; it was refused for its buttons or
+    form. `token`: the access token is worn out, a fresh one helps. `tries`: not more often than this, 0 for as usual.
+    `no_thread`: the chat is there, but it has no such topic, or takes none.
     """
 
     def __init__(
@@ -117,6 +145,11 @@ class SendError(Exception):
         misconfigured: bool = False,
         moved_to: str = "",
         uncertain: bool = False,
+        window: bool = False,
+        degrade: bool = False,
+        token: bool = False,
+        tries: int = 0,
+        no_thread: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
@@ -127,6 +160,11 @@ class SendError(Exception):
         #: the chat has a new id from now on
         self.moved_to = moved_to
         self.uncertain = uncertain
+        self.window = window
+        self.degrade = degrade
+        self.token = token
+        self.tries = tries
+        self.no_thread = no_thread
 
 
 class Channel(Protocol):
@@ -135,7 +173,7 @@ class Channel(Protocol):
     capabilities: Capabilities
 
     def verify(self, webhook: Webhook) -> bool:
-        """Whether the request really comes from the provider."""
+        """Whether the request really comes from the provider, or is a mere probe of the address that says nothing."""
         ...
 
     def parse(self, webhook: Webhook) -> Parsed:
@@ -190,3 +228,21 @@ def numbered(text: str, choices: tuple[Choice, ...]) -> str:
         return text
     lines = "\n".join(f"{place}. {choice.label}" for place, choice in enumerate(choices, 1))
     return f"{text}\n\n{lines}\n(Bác nhắn số giúp con)"
+
+
+def listed(text: str, choices: tuple[Choice, ...], limit: int) -> tuple[str, ...]:
+    """The parts of a text (see `split`), the numbered choices kept together in the last."""
+    parts = split(text, limit)
+    menu = numbered("", choices).strip()
+    if not menu:
+        return parts
+    together = f"{parts[-1]}\n\n{menu}" if parts else menu
+    return (*parts[:-1], together) if len(together) <= limit else (*parts, *split(menu, limit))
+
+
+def filled(call: Call, found: Mapping[str, str]) -> Call:
+    """The call with what earlier ones gave: `found` is {Call.gives: Receipt.remote_id}. Without any it is itself."""
+    body = call.body
+    for stands_for, remote_id in found.items():
+        body = body.replace(json.dumps(stands_for).encode(), json.dumps(remote_id).encode())
+    return replace(call, body=body) if body != call.body else call

@@ -8,15 +8,17 @@ work, the team (while it holds the talk), the awaited answer, a stuck sign of th
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, assert_never
 
 from bot import answers, place_talk
 from bot.flow import Ask, Check, Choose, Do, End, Flow, Go, HandOff, Say, Step, Waiting
+from bot.handoff import REOPEN_DAYS
 from bot.library import INTAKE, Library
 from bot.model import (
     Attachment,
     CaseClosed,
+    CasePassed,
     CaseTaken,
     CaseWaits,
     Choice,
@@ -25,6 +27,7 @@ from bot.model import (
     Effect,
     Event,
     Forget,
+    HandedBack,
     Inbound,
     LeaveCase,
     MemberSaid,
@@ -34,13 +37,18 @@ from bot.model import (
     OpenCase,
     Point,
     Position,
+    QueueAsked,
+    QueuePlace,
     Relay,
     Remember,
     Reply,
+    StepShown,
+    TakenOver,
     Turn,
     WaitExpired,
+    Withdrawn,
 )
-from bot.said import when_promised, which_secrets
+from bot.said import VIETNAM, when_promised, which_secrets
 
 #: steps taken in one turn before a flow counts as looping
 MAX_HOPS = 30
@@ -75,10 +83,22 @@ def advance(library: Library, conversation: Conversation, event: Event, now: dat
             talk.taken(event)
         case CaseWaits():
             talk.waits(event)
+        case QueuePlace():
+            talk.queue_place(event)
         case MemberSaid():
             talk.reply(f"{event.member}: {event.text}", attachments=event.attachments, author="member", notice=True)
         case CaseClosed():
             talk.closed(event)
+        case CasePassed():
+            talk.passed(event)
+        case StepShown():
+            talk.step_shown(event)
+        case HandedBack():
+            talk.handed_back(event)
+        case TakenOver():
+            talk.taken_over()
+        case Withdrawn():
+            talk.erase()
         case Crashed():
             talk.crashed(event)
         case _:
@@ -163,7 +183,7 @@ class _Talk:
         if said.secrets and (not self.c.warned or (self.c.held_by == "bot" and _only_secret(said))):
             self.before.append(self.phrases.secret_warning.format(kinds=which_secrets(said.secrets)))
             self.c = replace(self.c, warned=True)
-        command = self.library.answers.command(said.text)
+        command = self._command(said.text)
         first, self.c = not self.c.greeted, replace(self.c, greeted=True)
         if first and self.c.held_by == "bot":
             self.before.insert(0, self.phrases.greeting)
@@ -179,6 +199,15 @@ class _Talk:
         else:
             self.answered(said)
 
+    def _command(self, text: str) -> str | None:
+        """The words that always work, and two that do only where they can mean nothing else."""
+        name = self.library.answers.command(text)
+        if name == "queue" and self.c.case != "waiting":
+            return None
+        if name == "not_done" and (self.c.position is not None or not self._is_just_closed()):
+            return None
+        return name
+
     def to_team(self, said: Inbound, command: str | None) -> None:
         """The team holds the talk: the bot is mute, but for the words that lead back to it."""
         if command in ("bot", "menu", "start") or said.choice == "bot":
@@ -188,10 +217,16 @@ class _Talk:
             self.leave_team(quiet=True)
             self.command(command, said.text)
             return
+        if command == "queue" and self.c.case == "waiting":
+            self.effects.append(QueueAsked())
+            return
         shown = self._shown(said)
         if shown or said.attachments:
             text = f"(sửa lại) {shown}" if said.edited else shown
-            self.effects.append(Relay(text=text, attachments=said.attachments))
+            self.effects.append(Relay(text=text, attachments=said.attachments, reply_to=said.reply_to or ""))
+        elif said.choice is None:
+            self.reply(self.phrases.not_carried, notice=True)
+            return
         recently = self.c.acked_at is not None and self.now - self.c.acked_at < ACK_AGAIN
         if self.c.case == "waiting" and not recently:
             self.c = replace(self.c, acked_at=self.now)
@@ -237,6 +272,10 @@ class _Talk:
                 self.show_again(quiet=True)
             case "hello":
                 self.show_again() if self.c.position else self.show_menu()
+            case "queue":
+                self.effects.append(QueueAsked())
+            case "not_done":
+                self.reopen()
             case _:
                 raise AssertionError(name)
 
@@ -399,6 +438,7 @@ class _Talk:
             self.show_menu()
             return
         self.note("answered", article_id)
+        self.warn_if_old(article.verified_on, article.expires_on)
         if self.c.position and (flow := self.flow):
             self.before.append(article.body)
             text = self.phrases.go_on.format(title=flow.title)
@@ -523,7 +563,14 @@ class _Talk:
         self.effects.append(Note(what="flow_started", flow=flow_id))
         if flow_id != INTAKE:
             self.before.append(self.phrases.start_flow.format(title=flow.title))
+            self.warn_if_old(flow.verified_on, flow.expires_on)
         self.enter(flow, flow.first, ())
+
+    def warn_if_old(self, verified_on: date | None, expires_on: date | None) -> None:
+        """Content past its day is still the best there is, but it says so."""
+        if verified_on and expires_on and self.now.astimezone(VIETNAM).date() > expires_on:
+            self.note("expired_shown")
+            self.before.append(self.phrases.expired.format(day=f"{verified_on:%d/%m/%Y}"))
 
     def enter(self, flow: Flow, step: Step, trail: tuple[str, ...]) -> None:
         """Go to a step, and on through those that await nothing. A loop ends with a person, not with a hang."""
@@ -891,7 +938,21 @@ class _Talk:
         self._open_case(self.c.answers.get("van_de", ""))
         self.reply(self.fill(step.text), notice=True)
 
-    def _open_case(self, problem: str) -> None:
+    def _is_just_closed(self) -> bool:
+        """The team ended a case of theirs so short a while ago that "not done" means that one."""
+        closed_at = self.c.closed_at
+        return self.c.case == "none" and closed_at is not None and self.now - closed_at <= timedelta(days=REOPEN_DAYS)
+
+    def reopen(self) -> None:
+        """What the team has ended is not done: the same case again, and nothing is asked a second time."""
+        if not self._is_just_closed() or not self.c.consent:
+            self.call_person()
+            return
+        self.pause()
+        self._open_case(self.phrases.feedback_bad, again=True)
+        self.reply(self.phrases.reopened, notice=True)
+
+    def _open_case(self, problem: str, *, again: bool = False) -> None:
         paused = self.c.stack[-1] if self.c.stack else None
         stood = self.library.stand(paused) if paused else None
         kept = {key: value for key, value in self.c.answers.items() if key != "van_de"}
@@ -904,6 +965,7 @@ class _Talk:
                 answers=kept,
                 tried=self.c.tried,
                 place=self.c.place,
+                again=again,
             )
         )
         self.c = replace(
@@ -914,7 +976,7 @@ class _Talk:
     def feedback(self, how: str) -> None:
         self.effects.append(Remember(what="feedback", value=how))
         if how == "bad":
-            self.call_person()
+            self.reopen()
             return
         self.before.append(self.phrases.thanks)
         if self.c.stack:
@@ -927,14 +989,24 @@ class _Talk:
             self.before.append(self.phrases.kept)
             self.show_again()
             return
+        self.erase()
+        self.reply(self.phrases.forgotten, notice=True)
+
+    def erase(self) -> None:
+        """Nothing is left of the resident but the number of their menus, so that an old button stays an old button."""
         if self.c.case != "none":
             self.effects.append(LeaveCase())
         self.effects.append(Forget())
         blank = Conversation(channel=self.c.channel, chat=self.c.chat, epoch=self.c.epoch + 1, menus=self.c.menus)
         self.c = blank
-        self.reply(self.phrases.forgotten, notice=True)
 
     # --- what members and the clock do -------------------------------------------------------------------------
+
+    def taken_over(self) -> None:
+        """A person answered from the provider's own screen: the bot falls silent, whoever it is holds the talk."""
+        self.pause()
+        self.c = replace(self.c, held_by="team", epoch=self.c.epoch + 1, menu=None)
+        self.note("taken_over")
 
     def is_due(self, event: WaitExpired) -> bool:
         return self.c.held_by == "bot" and self.c.wake_at == event.due_at and self.flow is not None
@@ -946,6 +1018,8 @@ class _Talk:
         self.reply(text, (self.choice("resume"), self.person, self.choice("stop")))
 
     def taken(self, event: CaseTaken) -> None:
+        if self.c.case == "none":
+            return
         self.pause()
         self.c = replace(self.c, held_by="team", epoch=self.c.epoch + 1, case="taken", menu=None)
         self.reply(self.phrases.taken.format(member=event.member), notice=True)
@@ -955,12 +1029,21 @@ class _Talk:
             return
         self.c = replace(self.c, case="waiting")
         promise = when_promised(event.promised_at, self.now)
-        self.reply(self.phrases.waits.format(promise=promise), notice=True)
+        said = self.phrases.waits_late if event.late else self.phrases.waits
+        self.reply(said.format(promise=promise), notice=True)
+
+    def queue_place(self, event: QueuePlace) -> None:
+        if self.c.case == "waiting":
+            promise = when_promised(event.promised_at, self.now)
+            place = f"thứ {event.place}" if event.place > 1 else "đầu tiên"
+            self.reply(self.phrases.queue_place.format(place=place, promise=promise), notice=True)
 
     def closed(self, event: CaseClosed) -> None:
         if self.c.case == "none":
             return
-        self.c = replace(self.c, held_by="bot", epoch=self.c.epoch + 1, case="none", acked_at=None)
+        self.c = replace(
+            self.c, held_by="bot", epoch=self.c.epoch + 1, case="none", acked_at=None, closed_at=self.now
+        )  # fmt: skip
         text = getattr(self.phrases, f"closed_{event.outcome}").format(visit=event.visit_on)
         if event.outcome in ("solved", "passed_on"):
             good = Choice(id="feedback:good", label=self.phrases.feedback_good)
@@ -969,6 +1052,38 @@ class _Talk:
         else:
             choices = (self.choice("resume"), self.to_menu) if self.c.stack else (self.to_menu,)
             self.reply(text, choices, notice=True)
+
+    def passed(self, event: CasePassed) -> None:
+        if self.c.case == "none":
+            return
+        self.c = replace(self.c, case="waiting", acked_at=self.now)
+        self.reply(self.phrases.passed.format(to=event.to), notice=True)
+
+    def step_shown(self, event: StepShown) -> None:
+        """The words of a step, without its buttons: while the team holds the talk nothing is to be pressed."""
+        flow = self.library.flows.get(event.flow)
+        step = flow.steps.get(event.step) if flow else None
+        if self.c.held_by != "team" or flow is None or step is None or isinstance(step, Go) or not step.text:
+            return
+        options = [f"- {option.label}" for option in step.options] if isinstance(step, Choose) else []
+        head = self.phrases.step_shown.format(title=flow.title)
+        self.reply("\n".join((head, "", self.fill(step.text), *options)), picture=step.picture, notice=True)
+
+    def handed_back(self, event: HandedBack) -> None:
+        if self.c.case == "none":
+            return
+        flow = self.library.flows.get(event.flow)
+        step = flow.steps.get(event.step) if flow else None
+        before = next((paused for paused in self.c.stack if paused.flow == event.flow), None)
+        self.c = replace(
+            self.c, held_by="bot", epoch=self.c.epoch + 1, case="none", acked_at=None, closed_at=self.now,
+            position=None, menu=None, stack=tuple(paused for paused in self.c.stack if paused is not before),
+        )  # fmt: skip
+        self.before.append(self.phrases.handed_back)
+        if flow is None or not isinstance(step, Waiting):
+            self.offer_to_go_on()
+            return
+        self.enter(flow, step, _trail_to(step.id, before))
 
     def crashed(self, event: Crashed) -> None:
         self.note("crashed")
@@ -981,6 +1096,14 @@ class _Talk:
             if self.c.held_by == "bot":
                 self.c = replace(self.c, held_by="team", epoch=self.c.epoch + 1, menu=None)
         self.reply(self.phrases.crashed, notice=True)
+
+
+def _trail_to(step_id: str, before: Position | None) -> tuple[str, ...]:
+    """The way back from a step that a member chose: up to it where they had been there, else over where they were."""
+    if before is None:
+        return ()
+    walked = (*before.trail, before.step)
+    return walked[: walked.index(step_id)] if step_id in walked else walked
 
 
 def _only_secret(said: Inbound) -> bool:

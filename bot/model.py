@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Literal
 
 Owner = Literal["bot", "team"]
-MediaKind = Literal["photo", "voice", "video", "file", "sticker"]
+#: "note" is a round video, "animation" a moving picture without sound
+MediaKind = Literal["photo", "voice", "audio", "video", "note", "animation", "file", "sticker"]
 PlaceHow = Literal["typed", "pin", "button"]
 CaseState = Literal["none", "waiting", "taken"]
-Outcome = Literal["solved", "visit", "passed_on", "no_answer", "resident_left"]
+Outcome = Literal["solved", "visit", "passed_on", "no_answer", "resident_left", "handed_back"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,8 @@ class Conversation:
     case: CaseState = "none"
     #: when a waiting resident was last told that their words are kept
     acked_at: datetime | None = None
+    #: when the team last ended a case of theirs: for some days "not done yet" opens it again
+    closed_at: datetime | None = None
     #: the kind warning about secrets is given once
     warned: bool = False
     greeted: bool = False
@@ -126,8 +129,8 @@ class Conversation:
 class Inbound:
     """One message of a person, as a channel parsed it; `text` is already masked by knowledge.secrets.
 
-    `choice` is the native payload of a pressed button. `sender` differs from `chat` in groups. `reply_to` is the
-    provider's id of the message answered. `secrets` are the kinds that were masked.
+    `choice` is the native payload of a pressed button. `sender` differs from `chat` in groups, `thread` is a forum
+    topic there. `reply_to` is the provider's id of the message answered. `secrets` are the kinds that were masked.
     """
 
     channel: str
@@ -144,6 +147,7 @@ class Inbound:
     reply_to: str | None = None
     edited: bool = False
     group: bool = False
+    thread: str = ""
     secrets: tuple[str, ...] = ()
 
 
@@ -154,6 +158,28 @@ class Reached:
     channel: str
     chat: str
     reachable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """A person answered this resident from the provider's own screen: the bot is to be silent there from now on.
+
+    `admin` is the provider's id of that person; `text` and `message_id` are what they wrote. "" where it tells nothing.
+    """
+
+    channel: str
+    chat: str
+    admin: str = ""
+    text: str = ""
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """This resident took back their consent at the provider: all that is kept of them must be erased."""
+
+    channel: str
+    chat: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +198,22 @@ class CaseTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseWaits:
-    """Nobody is free: the case stays in its queue. `promised_at` is when an answer can be expected."""
+    """Nobody is free: the case stays in its queue. `promised_at` is when an answer can be expected.
+
+    `late`: an answer was due by now, so this is a new promise.
+    """
 
     case: int
+    promised_at: datetime
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """What a waiting resident asked: they are the `place`-th, from 1, of those who wait near them."""
+
+    case: int
+    place: int
     promised_at: datetime
 
 
@@ -194,6 +233,33 @@ class CaseClosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CasePassed:
+    """Whoever held the case gave it on; nobody holds it until the next one takes it."""
+
+    case: int
+    #: who comes next, as a resident is told: "anh Tâm, Tổ công nghệ số ấp 3", "người khác của tổ"
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShown:
+    """A member lets the resident read a step again. The team keeps the talk."""
+
+    case: int
+    flow: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedBack:
+    """The team gives the talk back to the bot, which goes on at this step. The case is closed."""
+
+    case: int
+    flow: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crashed:
     """An event raised three times: the conversation goes to a person. `message` is what the resident had written."""
 
@@ -202,7 +268,7 @@ class Crashed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferExpired:
-    """Nobody tapped in time. Stale when the offer was answered meanwhile."""
+    """This offer is over before its time: whom it was put to cannot be reached. Stale once it was answered."""
 
     offer: int
 
@@ -214,13 +280,61 @@ class OfferDeclined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderAgain:
-    """A case that waits is put to the members once more, from the first rung."""
+    """Somebody is free: a case that waits is put to the members once more, from the first rung."""
 
     case: int
 
 
-CaseEvent = OfferExpired | OfferDeclined | LadderAgain
-Event = Inbound | WaitExpired | CaseTaken | CaseWaits | MemberSaid | CaseClosed | Crashed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDue:
+    """The next moment of a case has come. What is not due by then does not happen: a stale timer does nothing."""
+
+    case: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayStarts:
+    """The hours in which members are asked begin: they and their leads read what waits near them."""
+
+
+#: what a channel can tell
+Happened = Inbound | Reached | TakenOver | Withdrawn
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldWords:
+    """A member's words that could be taken back until now. `asked_by` is the inbox row that they came with."""
+
+    case: int
+    member: int
+    message_id: str
+    asked_by: int
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """A member's words that the resident's channel will never take."""
+
+    why: Literal["blocked", "refused"]
+
+
+MemberEvent = HeldWords | Undelivered
+CaseEvent = CaseDue | OfferExpired | OfferDeclined | LadderAgain | DayStarts
+Event = (
+    Inbound
+    | WaitExpired
+    | CaseTaken
+    | CaseWaits
+    | QueuePlace
+    | CasePassed
+    | MemberSaid
+    | CaseClosed
+    | StepShown
+    | HandedBack
+    | TakenOver
+    | Withdrawn
+    | Crashed
+)
 
 
 # --- what to do about it ---------------------------------------------------------------------------------------
@@ -256,14 +370,22 @@ class OpenCase:
     answers: Mapping[str, str]
     tried: tuple[str, ...]
     place: Place | None
+    #: not a new wish: what was closed a moment ago is not done yet
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """A resident's words to whoever holds the case, or to its queue."""
+    """A resident's words to whoever holds the case, or to its queue. `reply_to` is the message of ours they answer."""
 
     text: str
     attachments: tuple[Attachment, ...] = ()
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAsked:
+    """A waiting resident wants to know when it is their turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +426,7 @@ class Forget:
     """Erase what is kept of this resident: their words, place, answers."""
 
 
-Effect = Reply | OpenCase | Relay | LeaveCase | Remember | Note | Missed | Forget
+Effect = Reply | OpenCase | Relay | QueueAsked | LeaveCase | Remember | Note | Missed | Forget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ class Phrases:
     disagree: str
     unknown: str
     start_flow: str
+    expired: str
     which_sign: str
     other_sign: str
     try_person: str
@@ -79,13 +80,21 @@ class Phrases:
     place_hamlet: str
     pin_which: str
     waiting_ack: str
+    not_carried: str
     taken: str
     waits: str
+    waits_late: str
+    queue_place: str
+    reopened: str
+    passed: str
     closed_solved: str
     closed_visit: str
     closed_passed_on: str
     closed_no_answer: str
     closed_resident_left: str
+    closed_handed_back: str
+    step_shown: str
+    handed_back: str
     feedback_good: str
     feedback_bad: str
     left_team: str

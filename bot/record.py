@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _KINDS: dict[str, type] = {
     cls.__name__: cls
-    for union in (model.Event, model.CaseEvent, model.Effect, model.Reached)
+    for union in (model.Event, model.CaseEvent, model.MemberEvent, model.Effect, model.Reached)
     for cls in (get_args(union) or (union,))
 }
 

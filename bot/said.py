@@ -1,10 +1,11 @@
 """Small Vietnamese renderings: times as people say them, the names of masked secrets. Never reads a clock."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
+_WEEKDAYS = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
 _SECRETS = {
     "otp": "mã OTP",
     "id_number": "số căn cước",
@@ -29,3 +30,9 @@ def when_promised(at: datetime, now: datetime) -> str:
     if there.date() == here.date() + timedelta(days=1):
         return f"trước {there.hour} giờ{minutes} {'sáng ' if there.hour < 11 else ''}mai"
     return f"trước {there.hour} giờ{minutes} ngày {there.day}/{there.month}"
+
+
+def which_day(iso: str) -> str:
+    """ "2026-11-23" -> "thứ Hai, 23/11"."""
+    day = date.fromisoformat(iso)
+    return f"{_WEEKDAYS[day.weekday()]}, {day.day}/{day.month}"

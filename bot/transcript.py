@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import yaml
 
-from bot.model import Effect, Forget, LeaveCase, Missed, Note, OpenCase, Relay, Remember, Reply, Turn
+from bot.model import Effect, Forget, LeaveCase, Missed, Note, OpenCase, QueueAsked, Relay, Remember, Reply, Turn
 
 #: what can happen in a turn, and what is written behind it
 INPUTS = {
@@ -104,6 +104,8 @@ def _line(effect: Effect) -> str:
             return f"remember {effect.what} {effect.value}"
         case Missed():
             return f"{effect.why} {effect.text}"
+        case QueueAsked():
+            return "queue asked"
         case LeaveCase():
             return "leave case"
         case Forget():

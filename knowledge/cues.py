@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from knowledge.text import Text
+from knowledge.text import URL_TOKEN, Text
 
 _LISTS = ("scam", "person", "asking", "letter")
 _SENDER_TAG = re.compile(r"^\W{0,3}[\[({<](?:TB|QC|QC\w*|TPB\w*|[A-ZĐ][\w. -]{1,20})[\])}>]", re.IGNORECASE)
@@ -70,7 +70,7 @@ def _cue_list(path: Path, name: str, cues: object) -> CueList:
 def looks_pasted(text: Text, cues: Cues) -> bool:
     """True for what reads like somebody else's message: it holds a link, or it opens with a sender's tag, or it is
     long and addresses its reader without asking or telling anything of the writer's own."""
-    if "linkla" in text.tokens or _SENDER_TAG.match(text.raw):
+    if URL_TOKEN in text.tokens or _SENDER_TAG.match(text.raw):
         return True
     words = len(text.tokens)
     letter = len(cues.letter.found_in(text.folded))

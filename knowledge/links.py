@@ -15,6 +15,7 @@ import yaml
 from publicsuffixlist import PublicSuffixList
 from rapidfuzz.distance import OSA
 
+from knowledge.disguise import plain as undisguised
 from knowledge.text import fold
 
 Standing = Literal["official", "known", "chat", "unknown", "odd", "fake"]
@@ -44,8 +45,7 @@ _DEFANGED = (
     (re.compile(r"h(?:xx|\*\*)p(s?)", re.I), r"http\1"),
     (re.compile(r"\s?[\[({]\s?(?:\.|dot|cham)\s?[\])}]\s?", re.I), "."),
     (re.compile(r"(https?)\s?(?::\s|\[:\])\s?//?", re.I), r"\1://"),
-    (re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad]"), ""),
-    (re.compile(r"[。．｡]"), "."),
+    (re.compile("[。｡]"), "."),
 )
 _HOST = r"[^\W_](?:[\w\-]*[^\W_])?(?:\.[^\W_](?:[\w\-]*[^\W_])?)+"
 _URL = re.compile(
@@ -59,6 +59,12 @@ _PARTS = re.compile(r"[^a-z]+")
 _LOOKS = str.maketrans({"0": "o", "1": "l", "3": "e", "4": "a", "5": "s", "i": "l", "j": "l"})
 
 
+_GAMBLING = re.compile(
+    r"(?:^|-)(?:bet|vin|win|ku|go|hit|man|nohu|sun|rik|iwin|zo|fun|new|jun|shbet|hi|kubet|w|m|f|i|k|b|g|"
+    r"v)?-?(?:88|789|79|68|365)"
+    r"(?:$|-|club|bet|win|vin|vip)|casino|taixiu|nohu|kubet|xocdia|baccarat|(?:^|-|\d)bet(?:$|-|\d)|gamebai|"
+    r"danhbai|soicau|lode"
+)
 _DISTINCT = frozenset(("bidv", "gplx", "bhxh", "hsbc", "vnpt", "dvcqg", "vssid"))  # part of no ordinary word
 _INNER_NAMES = frozenset(("buudien", "facebook", "google", "congan", "chotot"))  # also parts of ordinary names
 
@@ -73,6 +79,7 @@ class _Lists:
     chat_hosts: frozenset[str]
     companions: frozenset[str]
     asking_paths: frozenset[str]
+    asking_names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class Links:
 
     def find(self, text: str) -> tuple[Link, ...]:
         """Every link in order of first mention, each host once."""
-        plain = unicodedata.normalize("NFC", text)
+        plain = undisguised(text)
         for pattern, into in _DEFANGED:
             plain = pattern.sub(into, plain)
         plain = _broken(self.lists.plain_endings).sub(".", plain)
@@ -184,11 +191,23 @@ class Links:
             return Link(host, domain, "odd", 1, f"Liên kết rút gọn {shown} giấu trang thật phía sau.")
         if domain in self.lists.free_hosts or host in self.lists.free_hosts:
             return Link(host, domain, "odd", 1, f"Trang {shown} dựng trên chỗ miễn phí, ai cũng làm được.")
+        if ending != "vn" and _GAMBLING.search(domain.split(".")[0]):
+            return Link(host, domain, "odd", 4, f"Tên trang {shown} là kiểu trang cờ bạc, cá cược.")
+        if asked := self._asks(host, domain):
+            weight = 3 if ending in self.lists.worst_endings | self.lists.odd_endings else 1 if ending == "vn" else 2
+            return Link(
+                host, domain, "odd", weight, f"Trang {shown} đặt tên “{asked}” để dụ, không phải trang chính thức."
+            )
         if ending in self.lists.worst_endings:
             return Link(host, domain, "odd", 2, f"Trang {shown} có đuôi .{ending}, kẻ gian hay dùng đuôi này.")
         if ending in self.lists.odd_endings:
             return Link(host, domain, "odd", 1, f"Trang {shown} có đuôi .{ending}, ít nơi chính thức dùng.")
         return Link(host, domain, "unknown")
+
+    def _asks(self, host: str, domain: str) -> str | None:
+        """The word by which a host pretends to be the place to get money, a prize or an account back."""
+        squeezed = "".join(self._parts(host, domain))
+        return next((word for word in sorted(self.lists.asking_names) if word in squeezed), None)
 
     def _named_in(self, path: str) -> Official | None:
         words = _PARTS.split(path.lower())
@@ -202,13 +221,16 @@ class Links:
                 return owner, f"lấy tên {name} nhưng sai đuôi"
             if len(name) >= 6 and name in squeezed and (name == squeezed or name not in _INNER_NAMES):
                 return owner, f"mượn tên {name}"
+        odd = domain.rsplit(".", 1)[-1] in self.lists.worst_endings | self.lists.odd_endings
         for part in self._parts(host, domain):
             for name, owner in self.names.items():
+                if odd and part == name and len(name) > 3:
+                    return owner, f"mượn tên {name}"
                 if owner.kind != "known" and self._built_on(part, name):
                     return owner, f"mượn tên {name}"
             if (re.search(r"^gov(?:vn)?$|gov(?:vn)?$", part) and part not in ("gov", "govt")) or part == "gov":
                 return self.officials["dichvucong.gov.vn"], "giả cơ quan nhà nước (cơ quan nhà nước dùng đuôi .gov.vn)"
-        return self._misspelt(label)
+        return self._misspelt(label, squeezed)
 
     def _parts(self, host: str, domain: str) -> list[str]:
         free = domain in self.lists.free_hosts
@@ -232,16 +254,25 @@ class Links:
             len(rest) > 4 and any(OSA.distance(rest, word, score_cutoff=2) <= 2 for word in words if len(word) > 4)
         )
 
-    def _misspelt(self, label: str) -> tuple[Official | None, str]:
-        seen = label.translate(_LOOKS).replace("vv", "w").replace("rn", "m").replace("-", "")
+    def _misspelt(self, label: str, squeezed: str) -> tuple[Official | None, str]:
+        seen, whole = _looks(label), _looks(squeezed)
+        words = label.split("-")
         for name, owner in self.names.items():
-            if len(name) < 5 or owner.domain.split(".")[0] == label:
+            if len(name) < 4 or owner.domain.split(".")[0] == label:
+                continue
+            written = _looks(name)
+            if (len(name) > 6 and written in whole) or any(word != name and _looks(word) == written for word in words):
+                return owner, f"viết na ná {name}"
+            if len(name) < 5:
                 continue
             allowed = 2 if len(name) >= 8 else 1
-            written = name.translate(_LOOKS)
             if OSA.distance(seen, written, score_cutoff=allowed) <= allowed and abs(len(seen) - len(written)) <= 2:
                 return owner, f"viết na ná {name}"
         return None, ""
+
+
+def _looks(name: str) -> str:
+    return name.translate(_LOOKS).replace("vv", "w").replace("rn", "m").replace("-", "")
 
 
 @cache

@@ -39,6 +39,7 @@ _BANK_BEFORE = re.compile(
     rf"(?<![a-z]){_BANK}(?![a-z])(?:[ :,.\-()]{{1,3}}(?:so|la|cua|toi|em|chi nhanh|bank|no|vao)\b)*[ :,.\-()]{{0,3}}$"
 )
 _BANK_AFTER = re.compile(rf"(?: ?[,\-:(/.]? ?)(?:(?:ngan hang |nh |tai |o |cua )?{_BANK}|(?:la )?stk)(?![a-z])")
+_LENDING = re.compile(r"(?<![a-z])(?:vay|muon|gui tiet kiem|tra gop|lai)(?![a-z])[^\d\0]{0,30}$")
 _NOT_ACCOUNT = re.compile(
     r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|mat|con lai|so du|sd|rut|"
     r"nap|phi|gia|"
@@ -83,7 +84,14 @@ class _Number:
     gap: str  # what stands between the groups, "" for one group
 
 
+_PASSPORT = re.compile(
+    r"(?<![a-z])(?:ho chieu|passport)(?![a-z])[^\d\0\n]{0,30}?(?P<number>(?<![a-z0-9])[a-z] ?\d{7,8})(?!\d)"
+)
+
+
 def numbers(bare: str) -> Iterator[Span]:
+    for passport in _PASSPORT.finditer(bare):
+        yield *passport.span("number"), "id_number"
     for match in SPOKEN.finditer(bare):
         words = _WORD.findall(match[0])
         if len(words) >= 9 and not (len(words) == 10 and words[0] == "khong"):
@@ -215,6 +223,8 @@ def _is_account(bare: str, before: str, number: _Number) -> bool:
         return bool(word["sure"]) or not (thousands and not number.digits.startswith("0"))
     if size < 8 or thousands or _PHONE_WORD.search(before) or _CODE_WORD.search(before) or _MONEY_BEFORE.search(before):
         return False
+    if _LENDING.search(before) and number.digits.endswith("0000"):
+        return False
     if _BANK_BEFORE.search(before) and not re.match(r" ?stk", bare[number.end : number.end + 4]):
         return not phone or bool(re.search(r"\b(?:ck|chuyen|stk|tk|vao)\b", before))
     return bool(_BANK_AFTER.match(bare, number.end)) and not number.digits.startswith("1800")
@@ -227,6 +237,8 @@ def _is_id(before: str, written: str, number: _Number, named: bool, citizen: boo
     if citizen:
         return True
     if size not in (9, 12) or _CODE_WORD.search(before) or _PHONE_WORD.search(before) or _MONEY_BEFORE.search(before):
+        return False
+    if number.digits.startswith(("113", "114", "115")) and number.gap:
         return False
     if re.match(r"1[89]00|84", number.digits) and size == 9 + 2 * number.digits.startswith("84"):
         return False

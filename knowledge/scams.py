@@ -10,14 +10,30 @@ from typing import Any, Literal
 
 import yaml
 
+from knowledge.disguise import disguise, readable
 from knowledge.links import Link, Links, claimed
-from knowledge.secrets import MASKS
+from knowledge.secrets import redact
 from knowledge.text import fold
+from knowledge.wording import Wording
 
 Verdict = Literal["scam", "suspicious", "official", "unknown"]
 
 _SCAM, _SUSPICIOUS = 4, 2  # scores from which
-_MARKS = {"stranger", "link", "chat", "mobile", "claim_stranger", "contact", "call"}
+_WORDS_OF_A_MESSAGE = 8
+_MARKS = {
+    "stranger",
+    "foreign",
+    "odd",
+    "link",
+    "chat",
+    "mobile",
+    "claim_stranger",
+    "private",
+    "short",
+    "divert",
+    "fake",
+    "official",
+}
 
 
 class ScamDataError(ValueError):
@@ -37,12 +53,14 @@ class Pattern:
     id: str
     score: int
     all: tuple[re.Pattern[str], ...]
-    marks: frozenset[str]  # at least one must hold, if any are named
+    needs: frozenset[str]  # marks and intents that must all hold
+    marks: frozenset[str]  # marks and intents of which one must hold, if any are named
+    lacks: frozenset[str]  # marks and intents of which none may hold
     unless: tuple[re.Pattern[str], ...]
     reason: str
 
     def holds(self, folded: str, marks: frozenset[str]) -> bool:
-        if self.marks and not self.marks & marks:
+        if (self.marks and not self.marks & marks) or not self.needs <= marks or self.lacks & marks:
             return False
         return all(part.search(folded) for part in self.all) and not any(part.search(folded) for part in self.unless)
 
@@ -50,11 +68,11 @@ class Pattern:
 @dataclass(frozen=True, slots=True)
 class ScamCheck:
     links: Links
+    intents: dict[str, re.Pattern[str]]  # what a message says it is, threatens, promises, demands
     patterns: tuple[Pattern, ...]
     warning: re.Pattern[str]
     advertising: re.Pattern[str]
-    contact: re.Pattern[str]
-    call: re.Pattern[str]
+    wording: Wording
     advice: dict[str, tuple[str, ...]]  # by verdict
     call_whom: dict[str, tuple[str, ...]]  # by verdict
 
@@ -64,49 +82,79 @@ class ScamCheck:
         data = yaml.load((folder / "patterns.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  makes text only
         return cls(
             links=Links.load(folder),
-            patterns=tuple(_pattern(row) for row in data["patterns"]),
+            intents=(intents := {name: re.compile("|".join(parts)) for name, parts in data["intents"].items()}),
+            patterns=tuple(_pattern(row, _MARKS | set(intents)) for row in data["patterns"]),
             warning=re.compile("|".join(data["warnings"])),
             advertising=re.compile(data["advertising"]),
-            contact=re.compile(data["contact"]),
-            call=re.compile(data["call"]),
+            wording=Wording.load(folder),
             advice={verdict: tuple(steps) for verdict, steps in data["advice"].items()},
             call_whom={verdict: tuple(whom) for verdict, whom in data["call_whom"].items()},
         )
 
     def assess(self, text: str) -> Assessment:
+        text = redact(text).text  # what was masked before it came here must come out the same
         links = self.links.find(text)
-        folded = fold(_readable(text))
+        folded = fold(readable(text))
         marks = self._marks(text, folded, links)
         hits = [pattern for pattern in self.patterns if pattern.holds(folded, marks)]
         signs = sorted(
             [(p.score, p.reason) for p in hits] + [(k.weight, k.reason) for k in links if k.weight], reverse=True
         )
-        said = sum(pattern.score for pattern in hits)
-        if self.warning.search(folded):
-            said -= 3
-        if self.advertising.search(folded) or (links and all(link.standing in ("official", "known") for link in links)):
-            said -= 2
-        score = max(said, 0) + max((link.weight for link in links), default=0) + _disguised(text)
+        said = 0.0 if self._warns(folded, marks) else self._said(folded, hits, links, marks)
+        score = said + max((link.weight for link in links), default=0) + disguise(text)
         verdict: Verdict = "scam" if score >= _SCAM else "suspicious" if score >= _SUSPICIOUS else "unknown"
         if verdict == "unknown" and links and all(link.standing == "official" for link in links) and not hits:
             verdict = "official"
         return self._say(verdict, tuple(dict.fromkeys(reason for _, reason in signs)), links)
 
+    def wording_of(self, text: str) -> tuple[str, frozenset[str]]:
+        """What the weights of the wording are learned from: the folded text and its marks."""
+        text = redact(text).text
+        folded = fold(readable(text))
+        return folded, self._marks(text, folded, self.links.find(text))
+
+    def _warns(self, folded: str, marks: frozenset[str]) -> bool:
+        """A warning about scams says so twice and leads nowhere."""
+        return len(set(self.warning.findall(folded))) > 1 and not marks & {"stranger", "mobile", "divert"}
+
+    def _said(self, folded: str, hits: list[Pattern], links: tuple[Link, ...], marks: frozenset[str]) -> float:
+        said = sum(pattern.score for pattern in hits)
+        if self.warning.search(folded):
+            said -= 3
+        if self.advertising.search(folded) or (links and all(link.standing in ("official", "known") for link in links)):
+            said -= 2
+        return max(max(said, 0) + self._worded(folded, marks), 0)
+
+    def _worded(self, folded: str, marks: frozenset[str]) -> float:
+        """What the wording adds (up to 5, to a whole message only) or takes (up to 4, when it is sure).
+
+        A message that names a hotline or a counter is never a scam by its wording alone.
+        """
+        logit = self.wording.score(folded, marks) + 0.5
+        if logit > 0:
+            most = 1.5 if "hotline" in marks else 5
+            return min(2 * logit, most) if len(folded.split()) >= _WORDS_OF_A_MESSAGE else 0
+        return max(2 * min(logit + 1, 0), -4)
+
     def _marks(self, text: str, folded: str, links: tuple[Link, ...]) -> frozenset[str]:
         strangers = [link for link in links if link.standing in ("unknown", "odd", "fake")]
-        return frozenset(
-            mark
-            for mark, holds in (
-                ("link", links),
-                ("stranger", strangers),
-                ("chat", any(link.standing == "chat" for link in links)),
-                ("mobile", _MOBILE.search(text)),
-                ("claim_stranger", self._claims(text, strangers)),
-                ("contact", self.contact.search(folded)),
-                ("call", self.call.search(folded)),
-            )
-            if holds
-        )
+        said = {name for name, intent in self.intents.items() if intent.search(folded)}
+        chat, mobile = any(link.standing == "chat" for link in links), bool(_MOBILE.search(text))
+        marks = {
+            "link": bool(links),
+            "stranger": bool(strangers),
+            "foreign": any(not link.host.endswith(".vn") for link in strangers),
+            "odd": any(link.weight for link in strangers),
+            "short": bool(strangers) and len(folded.split()) < 22,
+            "chat": chat,
+            "mobile": mobile,
+            "private": chat or mobile or "contact" in said,
+            "divert": bool(_DIVERT.search(text)),
+            "claim_stranger": self._claims(text, strangers),
+            "fake": any(link.standing == "fake" for link in links),
+            "official": bool(links) and not strangers and not chat,
+        }
+        return frozenset(said | {mark for mark, holds in marks.items() if holds})
 
     def _claims(self, text: str, strangers: list[Link]) -> bool:
         """Speaks for somebody, with a link not theirs. Shops and carriers own many plain-looking domains."""
@@ -121,54 +169,28 @@ class ScamCheck:
         elif verdict == "unknown":
             reasons = reasons or ("Con chưa thấy dấu hiệu lừa đảo đã biết trong tin này.",)
         elif not reasons:
-            reasons = ("Tin viết số xen chữ để né bộ lọc tin rác.",)
+            reasons = ("Lời lẽ tin này giống nhiều tin lừa đảo đã gặp.",)
         return Assessment(verdict, reasons[:5], self.advice[verdict], self.call_whom.get(verdict, ()))
 
 
 _MOBILE = re.compile(r"(?<!\d)(?:0|\+?84)[ .\-]?[35789](?:[ .\-]?\d){8}(?!\d)")
-_LETTERS_APART = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_*~]){2,}[^\W\d_](?![^\W_])")
-_MASKED = re.compile("|".join(re.escape(mask) for mask in MASKS.values()))
-_DIGIT_INSIDE = re.compile(
-    r"(?<![\w])(?=[^\W_]*[^\W\d_])[^\W\d_]*[01][^\W\d_]+(?![\w.])|(?<![\w])[^\W\d_]{1,3}0(?![\w.])"
-)
-_AS_LETTER = str.maketrans("01", "oi")
-_SYLLABLE = re.compile(
-    r"(?:ngh|ch|gh|gi|kh|ng|nh|ph|qu|th|tr|[bcdghklmnprstvx])?"
-    r"(?:uye|uyu|oai|oay|uay|uoi|uou|ieu|yeu|oeo|ia|ie|iu|oa|oe|oi|oo|ua|ue|ui|uo|uu|uy|ye|ai|ao|au|ay|eo|eu|[aeiouy])"
-    r"(?:ch|ng|nh|[cmnpt])?"
-)
+_DIVERT = re.compile(r"\*(?:21|61|62|67)\*")  # sends a phone's calls, and the codes spoken in them, elsewhere
 
 
-def _readable(text: str) -> str:
-    """Digits written for letters ("C0NG TY") and letters set apart ("V A Y") put back; masks are numbers."""
-    text = _MASKED.sub("000000", text)
-    joined = _LETTERS_APART.sub(lambda run: re.sub(r"[ .\-_*~]", "", run[0]) + " ", text)
-    return _DIGIT_INSIDE.sub(lambda word: _undisguised(word[0]) or word[0], joined)
-
-
-def _undisguised(word: str) -> str | None:
-    letters = word.translate(_AS_LETTER)
-    return letters if _SYLLABLE.fullmatch(fold(letters)) else None
-
-
-def _disguised(text: str) -> int:
-    """3 when words are written to slip past a filter, else 0."""
-    words = [word for word in _DIGIT_INSIDE.findall(text) if _undisguised(word)]
-    apart = sum(len(run) for run in _LETTERS_APART.findall(text))
-    return 3 if len(words) > 1 or apart > 9 else 2 * len(words)
-
-
-def _pattern(row: dict[str, Any]) -> Pattern:
+def _pattern(row: dict[str, Any], known: set[str]) -> Pattern:
     name = row.get("id", "?")
-    if unknown := set(row) - {"id", "score", "all", "with", "unless", "reason"}:
+    if unknown := set(row) - {"id", "score", "all", "needs", "with", "lacks", "unless", "reason"}:
         raise ScamDataError(f"patterns.yaml, {name}: unknown field {', '.join(sorted(unknown))}")
-    if unknown := set(row.get("with", ())) - _MARKS:
-        raise ScamDataError(f"patterns.yaml, {name}: with: unknown {', '.join(sorted(unknown))}")
+    for field in ("needs", "with", "lacks"):
+        if unknown := set(row.get(field, ())) - known:
+            raise ScamDataError(f"patterns.yaml, {name}: {field}: unknown {', '.join(sorted(unknown))}")
     try:
         return Pattern(
             id=row["id"],
             score=int(row["score"]),
-            all=tuple(re.compile(part) for part in row["all"]),
+            all=tuple(re.compile(part) for part in row.get("all", ())),
+            needs=frozenset(row.get("needs", ())),
+            lacks=frozenset(row.get("lacks", ())),
             marks=frozenset(row.get("with", ())),
             unless=tuple(re.compile(part) for part in row.get("unless", ())),
             reason=row["reason"],

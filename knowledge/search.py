@@ -5,7 +5,7 @@ Pure after Index.load. Never decides what is sent: the bands are advice, and a p
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from knowledge.cues import Cues, looks_pasted
-from knowledge.text import Text, read
+from knowledge.text import URL_TOKEN, Text, fold, read
 from knowledge.weights import Weights
 
 Kind = Literal["flow", "article"]
@@ -34,7 +34,9 @@ _CUE_BOOST = 1.5  # on the logit, for each scam cue up to _CUES_COUNTED
 _CUES_COUNTED = 3
 _MOST_HITS = 3
 _TITLE_WEIGHT, _ASKED_WEIGHT, _BODY_WEIGHT = 3.0, 2.0, 1.0
-_SATURATION, _LENGTH_SHARE = 1.2, 0.5  # k1 and b of BM25
+_PAIR_WEIGHT, _STOP_WEIGHT = 0.5, 0.3  # of a telling word's
+_SATURATION, _LENGTH_SHARE = 2.0, 0.5  # k1 and b of BM25
+_CALLED = 0.99  # the chance of a topic whose entry is called by its own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,12 @@ class Index:
         pasted = looks_pasted(message, self._cues)
         if not message.folded:
             return Answer(OUT, 1.0, "none", (), (), pasted)
-        chances = self._chances(message)
+        called = self._shelf.called(message)
+        chances = _settled(self._chances(message), {self._entries[at].topic for at in called})
         order = sorted(TOPICS, key=lambda topic: -chances[topic])
-        wants_person = bool(self._cues.person.found_in(message.folded))
+        wants_person = not called and bool(self._cues.person.found_in(message.folded))
         topic, p, band = _judged(order[0], chances, wants_person)
-        hits = self._shelf.best(message.folded, {one: chances[one] for one in order[:2]})
+        hits = self._shelf.best(message.folded, {one: chances[one] for one in order[:2]}, called)
         return Answer(topic, p, band, tuple(order[:_MOST_HITS]), hits if band != "none" else (), pasted)
 
     def _chances(self, message: Text) -> dict[str, float]:
@@ -96,6 +99,13 @@ class Index:
         logits[self._weights.classes.index(SCAM_TOPIC)] += _CUE_BOOST * cues
         powers = np.exp(logits - logits.max())
         return dict(zip(self._weights.classes, (powers / powers.sum()).tolist(), strict=True))
+
+
+def _settled(chances: dict[str, float], called: set[str]) -> dict[str, float]:
+    """Authors can trust what they write: an entry's own words mean its topic, unless two topics claim them."""
+    if len(called) != 1:
+        return chances
+    return {topic: _CALLED if topic in called else p * (1 - _CALLED) for topic, p in chances.items()}
 
 
 def _judged(best: str, chances: dict[str, float], wants_person: bool) -> tuple[str, float, Band]:
@@ -116,40 +126,63 @@ class _Shelf:
         self._entries = entries
         self._stop = stop
         self._by_topic: dict[str, list[int]] = defaultdict(list)
+        self._by_name: dict[str, list[int]] = defaultdict(list)
         counted: list[dict[str, float]] = []
         for at, entry in enumerate(entries):
             self._by_topic[entry.topic].append(at)
-            counted.append(self._counts(entry))
+            ways = [read(text) for text in (entry.title, *entry.asked_as)]
+            for name in dict.fromkeys(_name(way) for way in ways):
+                self._by_name[name].append(at)
+            counted.append(_counts(ways, read(entry.body)))
         usual = sum(sum(one.values()) for one in counted) / max(len(counted), 1)
         held_by = Counter(word for one in counted for word in one)
-        self._rarity = {w: math.log(1 + (len(counted) - n + 0.5) / (n + 0.5)) for w, n in held_by.items()}
+        self._rarity = {
+            word: self._share(word) * math.log(1 + (len(counted) - n + 0.5) / (n + 0.5)) for word, n in held_by.items()
+        }
         self._worth = [_saturated(one, usual) for one in counted]
 
-    def best(self, folded: str, topics: dict[str, float]) -> tuple[Hit, ...]:
-        """Up to three entries of these topics, each score times its topic's chance; none that shares no word."""
-        wanted = set(self._words(folded))
-        scored = []
-        for topic, chance in topics.items():
+    def called(self, message: Text) -> frozenset[int]:
+        """The entries, by their place in the list, that are titled or asked for in exactly these words."""
+        return frozenset(self._by_name.get(_name(message), ()))
+
+    def best(self, folded: str, chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
+        """Up to three: the called ones, then entries of the topics in `chances`; the best score times its topic's
+        chance first. None that shares no telling word, unless it is called."""
+        wanted = set(_words(folded))
+        telling = {word for word in folded.split() if word not in self._stop}
+        ranked = []
+        for topic, chance in chances.items():
             for at in self._by_topic.get(topic, ()):
                 worth = self._worth[at]
-                score = chance * sum(self._rarity[word] * worth[word] for word in wanted if word in worth)
-                if score > 0:
-                    scored.append((-score, at))
-        chosen = [self._entries[at] for _, at in sorted(scored)[:_MOST_HITS]]
+                if at in called or not telling.isdisjoint(worth):
+                    score = chance * sum(self._rarity[word] * worth[word] for word in wanted if word in worth)
+                    ranked.append((at not in called, -score, at))
+        chosen = [self._entries[at] for _, _, at in sorted(ranked)[:_MOST_HITS]]
         return tuple(Hit(entry.kind, entry.id, entry.title) for entry in chosen)
 
-    def _counts(self, entry: Entry) -> dict[str, float]:
-        counts: dict[str, float] = defaultdict(float)
-        asked = ((text, _ASKED_WEIGHT) for text in entry.asked_as)
-        for text, weight in ((entry.title, _TITLE_WEIGHT), *asked, (entry.body, _BODY_WEIGHT)):
-            for word in self._words(read(text).folded):
-                counts[word] += weight
-        return counts
+    def _share(self, word: str) -> float:
+        if " " in word:
+            return _PAIR_WEIGHT
+        return _STOP_WEIGHT if word in self._stop else 1.0
 
-    def _words(self, folded: str) -> list[str]:
-        words = folded.split()
-        kept = [word for word in words if word not in self._stop]
-        return kept + [f"{one} {following}" for one, following in pairwise(kept)]
+
+def _name(text: Text) -> str:
+    """A link keeps its letters here: an entry that is asked for with a good one must not answer for a bad one."""
+    return fold(text.raw) if URL_TOKEN in text.tokens else text.folded
+
+
+def _counts(ways: Sequence[Text], body: Text) -> dict[str, float]:
+    counts: dict[str, float] = defaultdict(float)
+    weights = (_TITLE_WEIGHT, *[_ASKED_WEIGHT] * (len(ways) - 1), _BODY_WEIGHT)
+    for text, weight in zip((*ways, body), weights, strict=True):
+        for word in _words(text.folded):
+            counts[word] += weight
+    return counts
+
+
+def _words(folded: str) -> list[str]:
+    words = folded.split()
+    return words + [f"{one} {following}" for one, following in pairwise(words)]
 
 
 def _saturated(counts: dict[str, float], usual: float) -> dict[str, float]:

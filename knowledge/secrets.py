@@ -92,7 +92,8 @@ _CODE = (
 )
 _END = r"[\s:=.,()\-><\"'*#/;]{0,4}"
 _OTP = (
-    r"(?<![a-z])(?:(?:ma |so )?(?:o\.?t\.?p|opt|mxn|mxt|mxm)|ma (?:so )?(?:xac ?(?:nhan|thuc|minh)|kich hoat|"
+    r"(?<![a-z])(?:(?:ma |so )?(?:o[. ]?t[. ]?p|o te pe|opt|mxn|mxt|mxm)|ma (?:so )?(?:xac ?(?:nhan|thuc|minh)|"
+    r"kich hoat|"
     r"dang nhap|vao app"
     r"|code|bao mat)|(?:verification|security|confirmation|login|access) code|one[- ]time (?:password|code))(?![a-z])"
 )
@@ -110,8 +111,31 @@ _CODE_BARE = re.compile(
     r"minh|cua|toi|e|em)){0,4}"
     rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?![\d.,/\-]*\d)"
 )
+_CODE_SIX = re.compile(
+    r"\b(?:(?:6|sau) (?:chu )?so\b(?: [a-z]+){0,6}|ma (?:ne|nay|no|do|day)|so 6 chu(?: [a-z]+){0,2}|(?:nhap|doc|"
+    r"dien)(?: (?:lai|dum|giup|cai|no|vo|vao))?"
+    r"|(?:nhap|doc|dien|gui|dua|cho|nhan)(?: [a-z]+){0,3} (?:ma|code|otp)(?: [a-z]+){0,3})"
+    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?<!000)(?![\d.,/\-]*\d)"
+)
+_CODE_NAMED = re.compile(
+    r"\b(?:ma|code)(?! (?:don|ho so|hs|khach|kh\b|van don|giam|gd|giao dich|so thue|buu|tinh|xa|loi|vung|hang|qr|"
+    r"vach|tra|danh|hop|hoa|cong|bhxh|bhyt|the|pin|khoa|ung dung))"
+    rf"(?: [a-z]+){{0,7}}? (?:la|:|ne|ni|day) ?(?P<code>\d{{6}}|\d{{8}}|\d(?: \d){{5}}|"
+    rf"{NUMERAL}(?: {NUMERAL}){{5}})(?<!000)(?![\w/]|[.,\-]\d| \d)"
+)
+_OTHER_NUMBER = re.compile(
+    r"(?<![a-z])(?:tien|gia|phi|ho so|hs|don|van don|ve so|khach hang|kh|gd|giao dich|tru|mat|con|tong|goi|"
+    r"hotline|sdt|dt|dien thoai|"
+    r"loi|ngay|so thu tu|stt|hop dong|hd|buu|tinh|xa|phuong|chuyen|nap|rut|no|vnd|gui|soan)(?![a-z])[^\d\0]{0,12}$"
+)
+_OTP_SAID = re.compile(_OTP)
+_SIX_NEAR = re.compile(
+    r"(?<![\w.,/+\-])(?<!\d )(?P<code>\d{6}|\d(?: \d){5}|\d{3} \d{3}|\d\d \d\d \d\d)(?<!000)(?![\w/]|[.,\-]\d| \d)"
+)
+_CODE_ALONE = re.compile(r"\s*(?P<code>\d{6}|\d{3}[ .\-]\d{3}|\d\d(?: \d\d){2}|\d(?: \d){5})(?<!000)[\s.!?]*")
 _CVV = re.compile(
-    r"(?<![a-z])(?:cvv2?|cvc2?|ma bao mat(?: the)?|(?:3|ba) (?:chu )?so (?:o )?(?:mat |phia |"
+    r"(?<![a-z])(?:cvv2?|cvc2?|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
+    r"so) (?:o )?(?:mat )?sau (?:lung )?(?:the|lung)|sau lung(?: the)?|(?:3|ba) (?:chu )?so (?:o )?(?:mat |phia |"
     r"dang )?sau(?: the)?)(?![a-z0-9])"
     rf"(?:[ ,:()\-]{{1,3}}(?:cua|tren|sau|the|la|toi|em|tui|con|minh|mat|ma|so|visa|ghi|in|atm)){{0,6}}{_END}"
     r"(?P<code>\d{3,4}|\d(?:[ .\-]\d){2,3})(?![.,]?\d)"
@@ -127,9 +151,25 @@ def _codes(bare: str) -> Iterator[Span]:
             short = 0 < len(digits) < 5 and pattern in (_CODE_AFTER, _CODE_LATER) and not near
             if not (short or HOTLINE.match(digits) or MONEY_AFTER.match(bare, end) or _date_or_dial(bare, start, end)):
                 yield start, end, "otp"
+    if alone := _CODE_ALONE.fullmatch(bare):  # what a resident types who is asked for a code
+        yield *alone.span("code"), "otp"
+    for pattern in (_CODE_SIX, _CODE_NAMED, _SIX_NEAR):
+        for match in pattern.finditer(bare):
+            start, end = match.span("code")
+            if pattern is _SIX_NEAR and not _said_near(bare, start, end):
+                continue
+            if not (MONEY_AFTER.match(bare, end) or _date_or_dial(bare, start, end)):
+                yield start, end, "otp"
     for match in _CVV.finditer(bare):
         if not MONEY_AFTER.match(bare, match.end("code")):
             yield *match.span("code"), "cvv"
+
+
+def _said_near(bare: str, start: int, end: int) -> bool:
+    """An OTP is spoken of close by, and no word just before says that this number is something else."""
+    if not _OTP_SAID.search(bare[max(0, start - 60) : end + 50]):
+        return False
+    return not _OTHER_NUMBER.search(bare[max(0, start - 30) : start])
 
 
 def _digits(text: str) -> str:
@@ -145,16 +185,17 @@ def _date_or_dial(bare: str, start: int, end: int) -> bool:
 
 _PASSWORD_WORD = re.compile(
     r"(?<![a-z0-9])(?:(?P<sure>mat ?khau|m[aâ]t kh[aâ]u|mkhau|m\.khau|password|passwd|passcode|pass ?code|pwd?|"
-    r"mat ma)|(?P<pass>pass|pas)"
+    r"mat ma|(?:ma )?khoa man hinh)|(?P<pass>pass|pas)"
     r"|(?P<mine>mk)|(?P<pin>(?:(?P<sure_pin>ma |so )pin|pin)))(?![a-z])"
 )
 _OWNER = (
     r"(?:cua|toi|tui|em|e|con|bac|minh|ba|ma|me|chong|vo|ong|chi|anh|no|vneid|app|ung dung|ngan hang|nh|bank|"
-    r"vcb|bidv|acb|mb|"
+    r"ong|noi|ngoai|vcb|bidv|acb|mb|nha|ubnd|quan|co quan|truong|phong|"
     r"vietcombank|agribank|vietinbank|techcombank|sacombank|tpbank|vpbank|momo|zalo|zalopay|facebook|fb|gmail|"
     r"email|mail|"
     r"wifi|dang nhap|dn|tai khoan|tk|the|atm|moi|cu|cap 2|cap2|muc 2|dvc|cong|dich vu cong|vssid|may|dien thoai|dt|"
-    r"sim|ky so|ipay|smart ?banking|digibank|so|hien tai|mac dinh|tam thoi|viettel|vi|rut tien|shopee|tiktok|"
+    r"sim|ky so|money|vnpt|ipay|smart ?banking|digibank|so|hien tai|mac dinh|tam thoi|viettel|vi|rut tien|shopee|"
+    r"tiktok|"
     r"icloud|apple|google|"
     r"dien tu|nay|do|cho|chinh xac|la)"
 )

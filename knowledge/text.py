@@ -22,7 +22,7 @@ _LETTERS_THEN_DIGITS = re.compile(r"([^\W\d_]{3,})(\d+)")
 _ABBREVIATED = re.compile(r"(?<![^\W_/])([^\W\d_])/([^\W\d_])(?![^\W_/])")
 _RUN = re.compile(r"([^\W\d_])\1{2,}")
 _PASSES = 3  # a word said in full may be the neighbour another one waits for: "man hs" is "làm hồ sơ"
-_EMAIL, _URL = "thudientu", "linkla"  # what an address of either kind is called among the tokens
+_EMAIL, URL_TOKEN = "thudientu", "linkla"  # what an address of either kind is called among the tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _words(text: str) -> Iterator[str]:
         if found.lastgroup == "email":
             yield _EMAIL
         elif found.lastgroup == "url":
-            yield _URL
+            yield URL_TOKEN
         else:
             yield _squeezed(found.group())
 

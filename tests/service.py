@@ -29,7 +29,8 @@ from api.settings import Settings
 from api.tables import Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Team
 from bot.flow import Flow
 from bot.library import Folders, Library, load
-from tests.fakes.telegram import FakeTelegram, Fields
+from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram_rules import Fields
 
 T = TypeVar("T")
 
@@ -38,10 +39,8 @@ DAY = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 SECRET = "mot-hai-ba-bon-nam-sau"
 GROUP = -100777
-CASE, CONVERSATION, INBOX, LOG, MEMBER, OFFER, OUTBOX, TEAM = (
-    table.__table__  # type: ignore[attr-defined]
-    for table in (Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Team)
-)
+_TABLES: tuple[Any, ...] = (Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Team)
+CASE, CONVERSATION, INBOX, LOG, MEMBER, OFFER, OUTBOX, TEAM = (table.__table__ for table in _TABLES)
 
 PHU_LOI, THU_DAU_MOT = "25750", "25747"
 #: in Phú Lợi: two of khu phố 3, one of the ward; next door; and the desk of the province
@@ -72,6 +71,11 @@ TOWN = (
     Person(id=HAN, called="chị Hân", chat=9005, rung="province", hamlet="", commune=""),
 )
 CHAT = {person.id: person.chat for person in TOWN}
+
+
+def only(*members: int, **changed: Any) -> tuple[Person, ...]:
+    """The town with none but these members."""
+    return tuple(replace(person, **changed) for person in TOWN if person.id in members)
 
 
 class Clock:
@@ -260,6 +264,7 @@ async def started(
     telegram: FakeTelegram | None = None,
     polling: bool = False,
     group: bool = False,
+    awaited: bool = True,
     **given: Any,
 ) -> AsyncIterator[Service]:
     """The service from its first request to its last. `prepare` runs between build and start; `folders`: content of
@@ -267,7 +272,7 @@ async def started(
     # The library's own default draws a picture of every frame of an error: seconds each.
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
     async with contextlib.AsyncExitStack() as stack:
-        fake = telegram or await stack.enter_async_context(FakeTelegram())
+        fake: Any = telegram or await stack.enter_async_context(FakeTelegram())
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         wanted: dict[str, Any] = {
@@ -276,10 +281,11 @@ async def started(
             "telegram_token": fake.token,
             "telegram_api": fake.base_url,
             "telegram_team_chat": str(GROUP) if group else "",
+            "member_undo_seconds": 0,
             "telegram_secret": "" if polling else SECRET,
             "public_url": "" if polling else url,
         }
-        settings = Settings(_env_file=None, **wanted | given)  # type: ignore[call-arg]
+        settings = Settings(_env_file=None, **wanted | given)
         clock = Clock(at)
         if folders is None:
             stack.enter_context(shared_content())
@@ -289,15 +295,15 @@ async def started(
         prepare(house)
         async with _serving(house, listening), httpx.AsyncClient(base_url=url, timeout=10) as web:
             service = Service(house=house, clock=clock, url=url, telegram=fake, web=web)
-            await service.until(lambda: _answers(service))
+            await service.until(lambda: _answers(service, awaited))
             yield service
             for browser in service.opened:
                 await browser.aclose()
 
 
-async def _answers(service: Service) -> bool:
+async def _answers(service: Service, awaited: bool) -> bool:
     """The door is open, and Telegram knows where it is (or is asked)."""
-    known = bool(service.telegram.webhook) or bool(service.telegram.called("deleteWebhook"))
+    known = not awaited or bool(service.telegram.webhook) or bool(service.telegram.called("deleteWebhook"))
     with contextlib.suppress(httpx.TransportError):
         return known and (await service.web.get("/health/live")).status_code == 200
     return False
@@ -321,7 +327,7 @@ def shared_content() -> Iterator[None]:
     """The shipped content, read once; nobody who edits it meanwhile disturbs a test."""
 
     def known(folders: Folders, *, home: tuple[str, ...] = (), old: Sequence[Flow] = ()) -> Library:
-        return replace(_content(folders, home), old={(flow.id, flow.version): flow for flow in old})
+        return replace(content(folders, home), old={(flow.id, flow.version): flow for flow in old})
 
     async def never(*_: object, **__: object) -> AsyncIterator[None]:
         await asyncio.Event().wait()
@@ -332,7 +338,8 @@ def shared_content() -> Iterator[None]:
 
 
 @functools.cache
-def _content(folders: Folders, home: tuple[str, ...]) -> Library:
+def content(folders: Folders, home: tuple[str, ...] = ("79", "82")) -> Library:
+    """What bot.library.load gives, read once."""
     return load(folders, home=home)
 
 
@@ -340,15 +347,15 @@ def enter(connection: sa.Connection, people: Sequence[Person], now: datetime) ->
     """Each member in a team of their own rung, into an empty directory; into one that has members, nothing."""
     if connection.execute(sa.select(MEMBER.c.id).limit(1)).first():
         return
-    places = _content(Folders(), ("79", "82")).gazetteer
+    places = content(Folders()).gazetteer
     teams: dict[tuple[str, str, str], int] = {}
     for person in people:
-        at = {"rung": person.rung, "commune": person.commune, "hamlet": person.hamlet, "province": "79"}
+        at: Fields = {"rung": person.rung, "commune": person.commune, "hamlet": person.hamlet, "province": "79"}
         post = (person.rung, person.commune, person.hamlet)
         if post not in teams:
             name = {"hamlet": f"Tổ công nghệ số {person.hamlet}", "commune": "Bàn hỗ trợ xã, phường"}
-            row = Team(name=f"{name.get(person.rung, 'Bàn hỗ trợ tỉnh')} {person.commune}".strip(), **at)
-            teams[post] = connection.execute(TEAM.insert().returning(TEAM.c.id), _filled(row)).scalar_one()
+            team = Team(name=f"{name.get(person.rung, 'Bàn hỗ trợ tỉnh')} {person.commune}".strip(), **at)
+            teams[post] = connection.execute(TEAM.insert().returning(TEAM.c.id), _filled(team)).scalar_one()
         spot = places.commune(person.commune) if person.commune else None
         row = Member(
             id=person.id, name=f"Nguyễn {person.called}", called=person.called, team_id=teams[post], **at,
@@ -359,5 +366,5 @@ def enter(connection: sa.Connection, people: Sequence[Person], now: datetime) ->
 
 
 def _filled(row: Team | Member) -> dict[str, Any]:
-    """All its fields with their defaults, but for an id that the database gives."""
-    return {name: value for name, value in row.model_dump().items() if (name, value) != ("id", None)}
+    """All its fields with their defaults, but for those that the database fills."""
+    return {name: value for name, value in row.model_dump().items() if value is not None}

@@ -37,7 +37,7 @@ After = Annotated[int, Query(ge=0, le=2**63 - 1)]
 
 _HERE = Path(__file__).parent
 _STATIC = {"chat.css": "text/css; charset=utf-8", "chat.js": "text/javascript; charset=utf-8"}
-_INLINE = ("image/jpeg", "image/png", "image/webp")
+_INLINE = ("image/jpeg", "image/png", "image/webp", "audio/ogg")
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 _PAGE = {
     **_SAFE,

@@ -1,6 +1,7 @@
 """The console's pages as HTML answers: templates, headers, the two files they load. Decides nothing."""
 
 import hashlib
+from datetime import date
 from pathlib import Path
 
 from fastapi import HTTPException
@@ -10,7 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.console import words
 
 _HERE = Path(__file__).parent
-_STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+_STATIC = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "wake.js": "text/javascript; charset=utf-8",
+    "worker.js": "text/javascript; charset=utf-8",
+    "icon-192.png": "image/png",
+    "icon-512.png": "image/png",
+}
 #: "same-origin", not "no-referrer": under that one a browser hides the Origin of our own forms
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 _PAGE = {
@@ -26,6 +34,25 @@ NOTICES = {
     "lost": "Chưa nhận được: đã có người khác nhận, hoặc mình đang giữ đủ số việc.",
     "declined": "Đã báo không nhận được. Việc được mời người khác.",
     "closed": "Đã khép lại. Cảm ơn mình đã giúp bác.",
+    "gone": "Việc này không còn ở chỗ mình, hoặc đã khép lại.",
+    "empty": "Ô còn trống. Viết vài chữ rồi bấm lại.",
+    "noted": "Đã ghi chú. Chỉ tổ thấy, bác không thấy.",
+    "asked": "Đã nhờ. Người đó đọc được việc này và ghi chú cho mình.",
+    "let_go": "Người đó không còn xem việc này nữa.",
+    "choose": "Chọn một người hoặc một tổ rồi bấm lại.",
+    "too_many": "Nhiều quá rồi. Bớt một rồi thêm.",
+    "no_step": "Bước này không gửi được. Chọn bước khác.",
+    "shown": "Đã gửi bước đó cho bác. Mình vẫn giữ việc này.",
+    "handed_back": "Đã giao lại cho bot dẫn tiếp. Việc khép lại.",
+    "passed": "Đã chuyển. Bác đã được báo ai sẽ giúp tiếp.",
+    "full": "Chưa chuyển được: người đó đang giữ đủ việc, hoặc việc vừa khép.",
+    "visit_asked": "Đã ghi vào sổ đến nhà. Nhắn bác ngày giờ giúp nhé.",
+    "visit_ended": "Đã ghi.",
+    "no_day": "Chọn ngày đến nhà, từ hôm nay trở đi.",
+    "kept": "Đã cất câu này.",
+    "dropped": "Đã bỏ câu này.",
+    "saved": "Đã lưu.",
+    "left": "Đã ghi nghỉ. Việc đang giữ được mời người khác.",
     "masked": "Trong lời vừa gửi có mã hay mật khẩu, máy đã che đi trước khi gửi.",
 }
 
@@ -42,6 +69,13 @@ class Pages:
 
     def answer(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         return HTMLResponse(self._templates.get_template(template).render(values), status, headers=_PAGE)
+
+
+def is_day_to_come(iso: str, today: date) -> bool:
+    try:
+        return date.fromisoformat(iso) >= today
+    except ValueError:
+        return False
 
 
 def plain(message: str, status: int) -> Response:

@@ -4,42 +4,34 @@ Every form works without a script; the script only refreshes lists and sends wit
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from datetime import date, timedelta
 from typing import Annotated, get_args
-from uuid import uuid4
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
+from api import casework, media
 from api import desk as cases
-from api import media
 from api.auth import Member, member_of, same_site
-from api.console import sign_in, views
-from api.console.pages import NOTICES, SAFE, Pages, plain, static
+from api.console import acts, canned, install, lead, sign_in, views, visits
+from api.console.acts import MOST_PLACE_LETTERS
+from api.console.console import MOST_LETTERS, Console
+from api.console.pages import NOTICES, SAFE, Pages, is_day_to_come, plain, static
 from api.house import House
 from api.news import News
-from api.store import Work
-from bot.model import Attachment, Outcome
+from bot.model import Outcome
 from bot.said import VIETNAM
 from knowledge.secrets import redact
 
 BEAT_SECONDS = 15.0
-MOST_LETTERS = 2000
-#: a page that stays open is written down again as read, so often
-READ_AGAIN = timedelta(minutes=15)
 
 Me = Annotated[Member, Depends(member_of)]
 CaseId = Annotated[int, Path(ge=1, lt=2**53)]
 
 _NOT_MINE = "Việc này không còn ở chỗ mình, hoặc đã khép lại, nên lời này chưa gửi. Lời vẫn còn trong ô."
 _INLINE = ("image/jpeg", "image/png", "image/webp")
-_SAY_ID = re.compile(r"[\w-]{8,64}")
 
 
 def router(house: House) -> APIRouter:  # one short function a route
@@ -47,6 +39,8 @@ def router(house: House) -> APIRouter:  # one short function a route
     console = Console(house, pages)
     routes = APIRouter(prefix="/team", dependencies=[Depends(same_site)])
     routes.include_router(sign_in.router(house, pages))
+    for part in (acts, visits, canned, lead, install):
+        routes.include_router(part.router(console))
 
     @routes.get("")
     async def desk_page(me: Me, notice: str = "") -> Response:
@@ -67,8 +61,8 @@ def router(house: House) -> APIRouter:  # one short function a route
         return RedirectResponse("/team", 303)
 
     @routes.get("/case/{case_id}")
-    async def case_page(me: Me, case_id: CaseId, notice: str = "") -> Response:
-        return await console.case(me, case_id, notice=NOTICES.get(notice, ""))
+    async def case_page(me: Me, case_id: CaseId, notice: str = "", ready: int = 0) -> Response:
+        return await console.case(me, case_id, notice=NOTICES.get(notice, ""), ready=ready)
 
     @routes.get("/case/{case_id}/lines")
     async def lines(me: Me, case_id: CaseId) -> Response:
@@ -141,16 +135,30 @@ def router(house: House) -> APIRouter:  # one short function a route
 
     @routes.post("/case/{case_id}/close")
     async def close(
-        me: Me, case_id: CaseId, outcome: Annotated[str, Form()] = "", visit_on: Annotated[str, Form()] = ""
+        me: Me,
+        case_id: CaseId,
+        outcome: Annotated[str, Form()] = "",
+        visit_on: Annotated[str, Form()] = "",
+        place: Annotated[str, Form()] = "",
     ) -> Response:
         chosen = _outcome(outcome)
         visit = visit_on if chosen == "visit" else ""
         now = house.now()
         if chosen is None:
             return await console.case(me, case_id, status=422, trouble="Chọn một cách kết thúc rồi bấm lại.")
-        if chosen == "visit" and not _is_day_to_come(visit, now.astimezone(VIETNAM).date()):
+        if chosen == "visit" and not is_day_to_come(visit, now.astimezone(VIETNAM).date()):
             return await console.case(me, case_id, status=422, trouble="Chọn ngày đến nhà, từ hôm nay trở đi.")
-        if not await console.act(lambda c: cases.close(c, case_id, me.id, chosen, visit, now)):
+
+        def end(connection: sa.Connection) -> bool:
+            case = cases.find(connection, case_id)
+            if case is None or not cases.close(connection, case_id, me.id, chosen, visit, now):
+                return False
+            if visit:
+                where = redact(place.strip()[:MOST_PLACE_LETTERS]).text
+                casework.ask_visit(connection, case, visit, where, me.id, now)
+            return True
+
+        if not await console.act(end):
             return await console.case(me, case_id, status=409, trouble="Việc này đã khép lại trước đó.")
         return RedirectResponse("/team?notice=closed", 303)
 
@@ -158,7 +166,7 @@ def router(house: House) -> APIRouter:  # one short function a route
     async def picture(me: Me, media_id: str) -> Response:
         row = await house.store.read(lambda c: views.may_see_media(c, media_id, me))
         if row is None:
-            return pages.answer("gone.html", 404)
+            return pages.answer("gone.html", 404, text="", holder="")
         return _file(row)
 
     @routes.get("/case/{case_id}/file/{line_id}/{place}")
@@ -168,100 +176,10 @@ def router(house: House) -> APIRouter:  # one short function a route
         found = await house.store.read(lambda c: views.attached(c, library, case_id, me, line_id, place))
         media_id = await house.line.fetch(found[1].ref, found[0]) if found and house.line else None
         row = await house.store.read(lambda c: media.find(c, media_id)) if media_id else None
-        return _file(row) if row else pages.answer("gone.html", 404)
+        return _file(row) if row else pages.answer("gone.html", 404, text="", holder="")
 
     routes.get("/static/{name}")(static)
     return routes
-
-
-class Console:
-    """What several routes do: show a page, and act."""
-
-    def __init__(self, house: House, pages: Pages) -> None:
-        self._house, self._pages = house, pages
-
-    async def desk(self, template: str, me: Member, notice: str) -> Response:
-        house = self._house
-        shown = await house.store.read(lambda c: views.desk(c, house.shelf.library, me))
-        worries = [*house.worries.values()]
-        if house.shelf.worry:
-            worries.append(f"Nội dung có lỗi, đang dùng bản trước: {house.shelf.worry}")
-        return self._pages.answer(template, me=me, desk=shown, now=house.now(), notice=notice, worries=worries)
-
-    async def case(
-        self, me: Member, case_id: int, *, status: int = 200, notice: str = "", trouble: str = "", text: str = ""
-    ) -> Response:
-        """The case's page; `text` is put back into the box. A case not to be seen gets the kind 404."""
-        await self._note_reading(me, case_id, always=True)
-        shown = await self._opened(me, case_id)
-        if shown is None:
-            # What they wrote is theirs: it is handed back even when the case is gone.
-            return self._pages.answer("gone.html", 409 if text else 404, text=text)
-        today = self._house.now().astimezone(VIETNAM).date()
-        return self._pages.answer(
-            "case.html", status, me=me, case=shown, now=self._house.now(), notice=notice, trouble=trouble, text=text,
-            say_id=uuid4().hex, today=today, tomorrow=today + timedelta(days=1), most_letters=MOST_LETTERS,
-        )  # fmt: skip
-
-    async def lines(self, me: Member, case_id: int, notice: str = "") -> Response:
-        """The talk alone, for a page that is open."""
-        await self._note_reading(me, case_id, always=False)
-        shown = await self._opened(me, case_id)
-        if shown is None:
-            return plain("Việc này không còn ở chỗ mình.", 404)
-        return self._pages.answer("lines.html", case=shown, now=self._house.now(), say_id=uuid4().hex, notice=notice)
-
-    async def act(self, work: Work[bool | None]) -> bool:
-        done = await self._house.store.write(work)
-        self._house.news.tell(["turns", "desk"])
-        return done is not False
-
-    async def say(self, me: Member, case_id: int, text: str, attachments: tuple[Attachment, ...], say_id: str) -> bool:
-        now = self._house.now()
-        own_id = say_id if _SAY_ID.fullmatch(say_id) else uuid4().hex
-        return await self.act(lambda c: cases.say(c, case_id, me.id, text, attachments, own_id, now))
-
-    async def say_photo(self, me: Member, case_id: int, request: Request) -> bool:
-        """Raises MediaRefused when what came is no picture."""
-        house = self._house
-        async with request.form(max_files=1, max_fields=4) as form:
-            file, say_id = form.get("photo"), str(form.get("id", ""))
-            data = await file.read() if isinstance(file, UploadFile) else b""
-        kept = await run_in_threadpool(house.media.keep_photo, data)
-        attachment = Attachment(kind="photo", ref=f"media:{kept.id}", size_bytes=kept.size_bytes)
-        own_id = say_id if _SAY_ID.fullmatch(say_id) else uuid4().hex
-        now = house.now()
-
-        def send(connection: sa.Connection) -> bool:
-            case = cases.find(connection, case_id)
-            if case is None or not cases.say(connection, case_id, me.id, "", (attachment,), own_id, now):
-                return False
-            media.insert(connection, kept, case["conversation"], now)
-            return True
-
-        sent = await self.act(send)
-        if not sent:
-            kept.path.unlink(missing_ok=True)
-        return sent
-
-    async def _opened(self, me: Member, case_id: int) -> views.Opened | None:
-        library = self._house.shelf.library
-        return await self._house.store.read(lambda c: views.opened(c, library, case_id, me))
-
-    async def _note_reading(self, me: Member, case_id: int, *, always: bool) -> None:
-        """Written down before anything is shown: what cannot be recorded is not read."""
-        now = self._house.now()
-
-        def is_noted(connection: sa.Connection) -> bool:
-            return views.was_read_since(connection, case_id, me.id, now - READ_AGAIN)
-
-        def note(connection: sa.Connection) -> None:
-            how = views.reach(connection, cases.find(connection, case_id), me)
-            if how != "none":
-                views.note_reading(connection, case_id, me.id, how, now)
-
-        if always or not await self._house.store.read(is_noted):
-            await self._house.store.write(note)
 
 
 def _file(row: sa.RowMapping) -> Response:
@@ -298,11 +216,4 @@ async def pulses(news: News, topics: tuple[str, ...], beat_s: float = BEAT_SECON
 
 def _outcome(text: str) -> Outcome | None:
     """An outcome that a member can choose."""
-    return next((one for one in get_args(Outcome) if one == text and one != "resident_left"), None)
-
-
-def _is_day_to_come(iso: str, today: date) -> bool:
-    try:
-        return date.fromisoformat(iso) >= today
-    except ValueError:
-        return False
+    return next((one for one in get_args(Outcome) if one == text and one not in ("resident_left", "handed_back")), None)

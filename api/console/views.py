@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from api import casework, threads
 from api import desk as cases
-from api import threads
 from api.auth import Member
 from api.console import words
-from api.tables import Case, Inbox, Log, Media, Offer
+from api.tables import Case, Colleague, Inbox, Log, Media, Offer
 from api.tables import Member as MemberTable
 from bot.library import Library
 
@@ -32,6 +32,7 @@ _member = MemberTable.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _log = Log.__table__  # type: ignore[attr-defined]
 _media = Media.__table__  # type: ignore[attr-defined]
+_colleague = Colleague.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ class Desk:
 
     offers: tuple[Card, ...]
     mine: tuple[Card, ...]
+    #: others' cases at which the member was asked to look
+    asked: tuple[Card, ...]
     commune: tuple[Card, ...]
     province: tuple[Card, ...]
 
@@ -86,6 +89,8 @@ class Opened:
     summary: Summary
     since: datetime
     is_mine: bool
+    #: a lead of its place looks at it, and may move it
+    is_led: bool
     is_offered: bool
     is_closed: bool
     outcome: str
@@ -111,10 +116,18 @@ def desk(connection: sa.Connection, library: Library, member: Member) -> Desk:
         .limit(MOST_CARDS)
     )
     mine = [_held_card(connection, library, row) for row in held.mappings().all()]
+    asked_for = sa.select(_colleague.c.case_id).where(_colleague.c.member_id == member.id)
+    asked = connection.execute(
+        sa.select(_case)
+        .where(_case.c.id.in_(asked_for), _case.c.closed_at.is_(None), _case.c.holder_id.is_distinct_from(member.id))
+        .order_by(_case.c.id)
+        .limit(MOST_CARDS)
+    ).mappings()
     return Desk(
         offers=tuple(_card(library, row) for row in offers),
         # who waits for an answer first, the longest waiting on top; the others by their newest words
         mine=tuple(sorted(mine, key=_by_need)),
+        asked=tuple(replace(_card(library, row), name=cases.resident_name(connection, row)) for row in asked.all()),
         commune=tuple(_card(library, row) for row in commune if member.commune),
         province=tuple(_card(library, row) for row in province if member.province),
     )
@@ -161,7 +174,8 @@ def _held_card(connection: sa.Connection, library: Library, row: Any) -> Card:
 
 
 def reach(connection: sa.Connection, row: sa.RowMapping | None, member: Member) -> Reach:
-    """The talk is for its holder, and for the lead of the resident's commune once somebody holds it.
+    """The talk is for its holder, for colleagues they asked, and for the lead of the resident's place once somebody
+    holds it.
 
     While it waits, those who could take it see the summary: to whom it is offered, and the commune's and province's
     members.
@@ -172,13 +186,34 @@ def reach(connection: sa.Connection, row: sa.RowMapping | None, member: Member) 
         return "talk"
     if row["closed_at"] is not None:
         return "none"
-    same_commune = bool(member.commune) and row["commune"] == member.commune
+    if member.id in casework.colleagues(connection, row["id"]):
+        return "talk"
     if row["taken_at"] is not None:
-        return "talk" if member.is_lead and same_commune else "none"
+        return "talk" if leads(member, row) else "none"
+    same_commune = bool(member.commune) and row["commune"] == member.commune
     same_province = bool(member.province) and row["province"] == member.province
     if same_commune or same_province or is_offered(connection, row["id"], member.id):
         return "summary"
     return "none"
+
+
+def leads(member: Member, row: sa.RowMapping) -> bool:
+    """Whether a lead answers for this case: it is in their place."""
+    return member.is_lead and member.covers(row["province"], row["commune"], row["hamlet"])
+
+
+def holder_elsewhere(connection: sa.Connection, case_id: int, member: Member) -> str:
+    """Who holds an open case that this member could have taken; "" when there is nothing to tell them."""
+    row = cases.find(connection, case_id)
+    if row is None or row["closed_at"] is not None or row["holder_id"] in (None, member.id):
+        return ""
+    near = bool(member.province) and row["province"] == member.province
+    was_asked = sa.select(_offer.c.id).where(_offer.c.case_id == case_id, _offer.c.member_id == member.id)
+    if not near and connection.execute(was_asked).first() is None:
+        return ""
+    query = sa.select(_member.c.called, _member.c.name).where(_member.c.id == row["holder_id"])
+    holder = connection.execute(query).one()
+    return str(holder.called or holder.name)
 
 
 def is_offered(connection: sa.Connection, case_id: int, member_id: int) -> bool:
@@ -204,6 +239,7 @@ def opened(connection: sa.Connection, library: Library, case_id: int, member: Me
         summary=_summary(connection, library, row),
         since=row["opened_at"],
         is_mine=row["holder_id"] == member.id and not is_closed,
+        is_led=leads(member, row) and not is_closed,
         is_offered=how == "summary" and is_offered(connection, row["id"], member.id),
         is_closed=is_closed,
         outcome=words.OUTCOMES.get(row["outcome"], row["outcome"]),
@@ -215,12 +251,16 @@ def opened(connection: sa.Connection, library: Library, case_id: int, member: Me
 
 def _summary(connection: sa.Connection, library: Library, row: Any) -> Summary:
     channel = row["conversation"].partition(":")[0]
+    phones = casework.phone_keys(library)
     return Summary(
         name=cases.resident_name(connection, row),
         channel=words.CHANNELS.get(channel, channel),
         where=_place(library, row),
         doing=words.step(library, row["topic"], row["flow"], row["step"]),
-        answered=tuple((words.question(library, row["flow"], key), str(said)) for key, said in row["answers"].items()),
+        answered=tuple(
+            (words.question(library, row["flow"], key), casework.masked_phone(said) if key in phones else str(said))
+            for key, said in row["answers"].items()
+        ),
         tried=tuple(row["tried"].get("signs", ())),
         problem=row["problem"],
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.flow import Ask, Check, Choose, Do, Step
+from bot.flow import Ask, Go, Step, Waiting
 from bot.library import Library
 from bot.said import VIETNAM
 
@@ -12,6 +12,17 @@ OUTCOMES = {
     "passed_on": "Chuyển nơi khác",
     "no_answer": "Không liên lạc được",
     "resident_left": "Bác đã quay lại với bot",
+    "handed_back": "Giao lại cho bot dẫn tiếp",
+}
+#: why a case changes hands; the log keeps the code, never anybody's own words
+REASONS = {
+    "busy": "đang bận",
+    "skill": "không rành việc này",
+    "near": "cần người ở gần bác",
+    "shift": "hết ca trực",
+    "leave": "nghỉ phép",
+    "late": "bác chờ lâu quá",
+    "other": "lý do khác",
 }
 CHANNELS = {"telegram": "Telegram", "zalo": "Zalo", "web": "trang web", "messenger": "Messenger"}
 FATES = {
@@ -36,6 +47,8 @@ _TOPICS = {
     "vi-dien-tu": "Ví điện tử",
     "vneid": "VNeID",
 }
+#: answers that no flow of today asks for, by their key
+_ANSWERS = {"so_dien_thoai": "Số điện thoại"}
 _LONGEST_QUOTE = 90
 
 
@@ -58,6 +71,17 @@ def step(library: Library, slug: str, flow_id: str, step_id: str) -> str:
     return f"{flow.title}, bước {number} trong {len(flow.steps)}" + (f": “{said}”" if said else "")
 
 
+def steps(library: Library, flow_id: str) -> tuple[tuple[str, str, bool], ...]:
+    """(step id, its first words, whether the resident is asked something there) of every step that says something."""
+    flow = library.flows.get(flow_id)
+    found = ((one, _first_line(one)) for one in flow.steps.values()) if flow else ()
+    return tuple((one.id, line, isinstance(one, Waiting)) for one, line in found if line)
+
+
+def topics() -> dict[str, str]:
+    return dict(_TOPICS)
+
+
 def question(library: Library, flow_id: str, key: str) -> str:
     """What the resident was asked for the answer kept under `key`: in this flow, else in any; else the key itself."""
     here = [flow for flow in (library.flows.get(flow_id),) if flow]
@@ -65,7 +89,7 @@ def question(library: Library, flow_id: str, key: str) -> str:
         for one in flow.steps.values():
             if isinstance(one, Ask) and one.key == key:
                 return _first_line(one)
-    return key.replace("_", " ")
+    return _ANSWERS.get(key) or key.replace("_", " ")
 
 
 def moment(at: datetime, now: datetime) -> str:
@@ -75,6 +99,11 @@ def moment(at: datetime, now: datetime) -> str:
     if days == 0:
         return f"{there:%H:%M}"
     return f"hôm qua {there:%H:%M}" if days == 1 else f"{there:%d/%m %H:%M}"
+
+
+def today(now: datetime) -> str:
+    """Vietnam's day as "2026-11-24"."""
+    return now.astimezone(VIETNAM).date().isoformat()
 
 
 def waited(since: datetime, now: datetime) -> str:
@@ -93,6 +122,6 @@ def day(iso: str) -> str:
 
 
 def _first_line(one: Step) -> str:
-    text = one.text if isinstance(one, Ask | Choose | Do | Check) else ""
+    text = "" if isinstance(one, Go) else one.text
     line = text.strip().partition("\n")[0]
     return line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + "…"

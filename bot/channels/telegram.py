@@ -21,6 +21,7 @@ TEXT_LIMIT = 4000  # Telegram's own is 4096
 CAPTION_LIMIT = 1024
 HEARD_LIMIT = 16_000
 CHOICE_ID_LIMIT_BYTES = 64
+TOPIC_LIMIT = 128
 PHOTO_LIMIT_BYTES = 10_000_000
 #: labels longer than this get a row of their own
 SHORT_LABEL = 15
@@ -32,10 +33,22 @@ PAUSE_S = 5.0
 _FILES: dict[MediaKind, tuple[str, str, str]] = {
     "photo": ("sendPhoto", "photo", "photo.jpg"),
     "voice": ("sendVoice", "voice", "voice.ogg"),
+    "audio": ("sendAudio", "audio", "audio.mp3"),
     "video": ("sendVideo", "video", "video.mp4"),
+    "note": ("sendVideoNote", "video_note", "video.mp4"),
+    "animation": ("sendAnimation", "animation", "animation.mp4"),
     "sticker": ("sendSticker", "sticker", "sticker.webp"),
     "file": ("sendDocument", "document", "file"),
 }
+#: these take no text of their own
+_WORDLESS: frozenset[MediaKind] = frozenset({"sticker", "note"})
+#: what is done to a topic, in order
+_TOPIC_CALLS = {
+    "open": ("createForumTopic",),
+    "again": ("reopenForumTopic", "editForumTopic"),
+    "done": ("editForumTopic", "closeForumTopic"),
+}
+_NO_THREAD = ("message thread not found", "TOPIC_ID_INVALID", "TOPIC_DELETED", "TOPIC_CLOSED", "not a forum")
 _ASKS = {
     "location": {"text": "📍 Gửi vị trí", "request_location": True},
     "phone": {"text": "📞 Gửi số điện thoại", "request_contact": True},
@@ -119,7 +132,7 @@ class Telegram:
             return ()
         if edited and message.location:
             return ()
-        replied, pin, card = message.reply_to_message, message.location, message.contact
+        pin, card = message.location, message.contact
         return (
             Inbound(
                 channel="telegram",
@@ -132,10 +145,10 @@ class Telegram:
                 contact=Contact(phone=_clean(card.phone_number), own=card.user_id == sender.id) if card else None,
                 sender=str(int(sender.id)),
                 sender_name=_clean(sender.full_name),
-                # in a topic every message "replies" to the service message that opened it
-                reply_to=str(int(replied.message_id)) if replied and not replied.forum_topic_created else None,
+                reply_to=_answered(message),
                 edited=edited,
                 group=message.chat.type != Chat.PRIVATE,
+                thread=_thread(message),
             ),
         )
 
@@ -154,6 +167,7 @@ class Telegram:
                 sender=str(int(sender.id)),
                 sender_name=_clean(sender.full_name),
                 group=message.chat.type != Chat.PRIVATE,
+                thread=_thread(message) if isinstance(message, Message) else "",
             ),
         )
 
@@ -164,6 +178,8 @@ class Telegram:
 
         The body of a call with an upload is a JSON object of strings: each is a form field.
         """
+        if outgoing.topic:
+            return self._topic(outgoing)
         texts = split(outgoing.text, TEXT_LIMIT)
         to = {"chat_id": int(outgoing.chat)} | ({"message_thread_id": int(outgoing.thread)} if outgoing.thread else {})
         drafts = [(method, to | fields, upload) for method, fields, upload in map(_draft, outgoing.attachments)]
@@ -181,9 +197,22 @@ class Telegram:
             drafts[-1][1]["reply_markup"] = markup
         return tuple(self._call(method, fields, upload) for method, fields, upload in drafts)
 
+    def _topic(self, outgoing: Outgoing) -> tuple[Call, ...]:
+        calls = []
+        for method in _TOPIC_CALLS[outgoing.topic]:
+            fields: dict[str, Any] = {"chat_id": int(outgoing.chat)}
+            if method != "createForumTopic":
+                fields["message_thread_id"] = int(outgoing.thread)
+            if method in ("createForumTopic", "editForumTopic"):
+                fields["name"] = outgoing.text[:TOPIC_LIMIT]
+            calls.append(self._call(method, fields))
+        return tuple(calls)
+
     def receipt(self, call: Call, status: int, body: bytes) -> Receipt:
+        """Of a new topic the id is its thread."""
         result = _result(call, status, body)
-        return Receipt(remote_id=str(result["message_id"]) if "message_id" in result else "")
+        found = result.get("message_id", result.get("message_thread_id", ""))
+        return Receipt(remote_id=str(found))
 
     def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
         """Tries to give each possible id the keyboard that our message has.
@@ -193,7 +222,7 @@ class Telegram:
         """
         markup = _markup(outgoing)
         one = len(split(outgoing.text, TEXT_LIMIT)) == 1
-        if not one or outgoing.edits or outgoing.attachments:
+        if not one or outgoing.edits or outgoing.topic or outgoing.attachments:
             return ()
         same = {"reply_markup": markup} if "inline_keyboard" in markup else {}
         return tuple(
@@ -287,6 +316,19 @@ def _service(raw: dict[str, object]) -> str:
     return "message." + next((name for name in reversed(raw) if name not in ("message_id", "from", "chat", "date")), "")
 
 
+def _thread(message: Message) -> str:
+    """The topic that a message stands in; the threads of replies in other groups are none."""
+    return str(int(message.message_thread_id)) if message.is_topic_message and message.message_thread_id else ""
+
+
+def _answered(message: Message) -> str | None:
+    """In a topic every message "replies" to the service message that opened it: that is no answer."""
+    replied = message.reply_to_message
+    if replied is None or replied.forum_topic_created or str(replied.message_id) == _thread(message):
+        return None
+    return str(int(replied.message_id))
+
+
 def _attachments(message: Message) -> tuple[Attachment, ...]:
     if message.photo:
         largest = max(message.photo, key=lambda size: size.width * size.height)
@@ -296,11 +338,13 @@ def _attachments(message: Message) -> tuple[Attachment, ...]:
     if voice := message.voice:
         return (_attachment("voice", voice),)
     if note := message.video_note:
-        return (_attachment("video", note),)
+        return (_attachment("note", note),)
     if audio := message.audio:
-        return (_attachment("voice", audio, audio.file_name),)
-    # an animation comes with the same file as a document beside it
-    if film := message.video or message.animation:
+        return (_attachment("audio", audio, audio.file_name),)
+    # it comes with the same file as a document beside it
+    if animation := message.animation:
+        return (_attachment("animation", animation, animation.file_name),)
+    if film := message.video:
         return (_attachment("video", film, film.file_name),)
     if document := message.document:
         return (_attachment("file", document, document.file_name),)
@@ -319,7 +363,11 @@ def _reached(change: ChatMemberUpdated) -> tuple[Reached, ...]:
 
 
 def _draft(attachment: Attachment) -> tuple[str, dict[str, Any], Upload | None]:
-    """Method, fields and upload of one file. Of uploads only voices and small enough photos keep their kind."""
+    """Method, fields and upload of one file.
+
+    A file that lies with Telegram must be sent as the kind that it was sent as. Of uploads only voices and small enough
+    photos keep their kind.
+    """
     method, field, name = _FILES[attachment.kind]
     if not attachment.ref.startswith("media:"):
         return method, {field: attachment.ref}, None
@@ -329,7 +377,7 @@ def _draft(attachment: Attachment) -> tuple[str, dict[str, Any], Upload | None]:
 
 
 def _fits_caption(outgoing: Outgoing) -> bool:
-    if len(outgoing.attachments) != 1 or outgoing.attachments[0].kind == "sticker" or outgoing.edits:
+    if len(outgoing.attachments) != 1 or outgoing.attachments[0].kind in _WORDLESS or outgoing.edits:
         return False
     return 0 < len(outgoing.text.strip()) <= CAPTION_LIMIT
 
@@ -375,7 +423,8 @@ def _answer(status: int, body: bytes) -> dict[str, Any]:
     if code == 409:
         raise SendError(f"{says}: one process polls, and only without a webhook", misconfigured=True)
     refused = isinstance(code, int) and 400 <= code < 500
-    raise SendError(says, permanent=refused, uncertain=not refused)
+    nobody, no_thread = "chat not found" in says, any(why in says for why in _NO_THREAD)
+    raise SendError(says, permanent=refused, blocked=nobody, no_thread=no_thread, uncertain=not refused)
 
 
 def _result(call: Call, status: int, body: bytes) -> dict[str, Any]:
@@ -385,5 +434,7 @@ def _result(call: Call, status: int, body: bytes) -> dict[str, Any]:
     except SendError as refused:
         if refused.permanent and "message is not modified" in str(refused):
             return {"message_id": json.loads(call.body)["message_id"]}
+        if refused.permanent and "TOPIC_NOT_MODIFIED" in str(refused):
+            return {}
         raise
     return result if isinstance(result, dict) else {}

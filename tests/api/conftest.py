@@ -7,12 +7,16 @@ listening on a socket only.
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from tests.service import Service
 
 _numbers = count(1)
 
@@ -53,3 +57,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'gocua.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> "AsyncIterator[Service]":
+    """The whole service on SQLite, by day, with the town's members and Telegram's webhook set."""
+    from tests.service import started  # only who asks for it pays for the whole house
+
+    async with started(tmp_path) as one:
+        yield one

@@ -14,16 +14,19 @@ from bot.library import INTAKE, Library
 from bot.model import (
     Attachment,
     CaseClosed,
+    CasePassed,
     CaseTaken,
     CaseWaits,
     Conversation,
     Crashed,
+    HandedBack,
     LeaveCase,
     MemberSaid,
     Note,
     OpenCase,
     Outcome,
     Relay,
+    StepShown,
     Turn,
     WaitExpired,
 )
@@ -74,6 +77,14 @@ def closes(outcome: Outcome) -> Act:
     return lambda talk: talk.send(CaseClosed(case=1, outcome=outcome, visit_on="thứ Hai, 23/11"))
 
 
+def shows(step: str) -> Act:
+    return lambda talk: talk.send(StepShown(case=1, flow="vneid-tao-tai-khoan", step=step))
+
+
+def hands_back(step: str) -> Act:
+    return lambda talk: talk.send(HandedBack(case=1, flow="vneid-tao-tai-khoan", step=step))
+
+
 PRESSES = st.integers(0, 9).map(press)
 BY_RESIDENT: st.SearchStrategy[Act] = st.one_of(
     st.sampled_from(SAYINGS).map(say),
@@ -91,6 +102,9 @@ BY_OTHERS: st.SearchStrategy[Act] = st.one_of(
     st.just(lambda talk: talk.send(CaseWaits(case=1, promised_at=talk.now + timedelta(hours=12)))),
     st.just(lambda talk: talk.send(MemberSaid(case=1, member=MEMBER, text="Bác thử lại giúp con nhé"))),
     st.sampled_from(OUTCOMES).map(closes),
+    st.just(lambda talk: talk.send(CasePassed(case=1, to="người khác của tổ"))),
+    st.sampled_from(("canh-bao", "")).map(shows),
+    st.sampled_from(("viec", "canh-bao", "")).map(hands_back),
     st.just(lambda talk: talk.send(Crashed(message="xin chào"))),
 )
 

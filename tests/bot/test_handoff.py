@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.handoff import (
     AGAIN_MINUTES,
+    DIGEST_MINUTES,
     GROUP_MINUTES,
     OFFER_MINUTES,
     PROMISE_MINUTES,
@@ -27,8 +28,9 @@ NIGHT = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)  # 23 o'clock in Vietnam
 NEAR = (
     Candidate(member=1, rung="hamlet", reason="cùng ấp"),
     Candidate(member=2, rung="commune", reason="cùng xã"),
-    Candidate(member=3, rung="near", reason="cách 4 km"),
-    Candidate(member=4, rung="province", reason="bàn trực tỉnh"),
+    Candidate(member=3, rung="desk", reason="bàn hỗ trợ của xã, phường"),
+    Candidate(member=4, rung="near", reason="cách 4 km"),
+    Candidate(member=5, rung="province", reason="bàn trực tỉnh"),
 )
 
 
@@ -38,12 +40,12 @@ def test_each_is_asked_once_nearest_first() -> None:
         asked.append(step.member)
         assert step.expires_at == NOW + timedelta(minutes=OFFER_MINUTES[step.rung])
         ladder = step.ladder
-    assert asked == [1, 2, 3, 4]
+    assert asked == [1, 2, 3, 4, 5]
     assert [one.rung for one in NEAR] == list(RUNGS)
 
 
 def test_nobody_left_queues_and_tells_the_resident_once() -> None:
-    first = next_offer(Ladder(asked=(1, 2, 3, 4)), NEAR, NOW, HOURS)
+    first = next_offer(Ladder(asked=(1, 2, 3, 4, 5)), NEAR, NOW, HOURS)
     assert isinstance(first, Queued)
     assert first.tell
     assert first.again_at == NOW + timedelta(minutes=AGAIN_MINUTES)
@@ -51,7 +53,7 @@ def test_nobody_left_queues_and_tells_the_resident_once() -> None:
     again = next_offer(first.ladder, NEAR, first.again_at, HOURS)
     assert isinstance(again, Offered)
     assert again.member == 1
-    second = next_offer(replace(again.ladder, asked=(1, 2, 3, 4)), NEAR, first.again_at, HOURS)
+    second = next_offer(replace(again.ladder, asked=(1, 2, 3, 4, 5)), NEAR, first.again_at, HOURS)
     assert isinstance(second, Queued)
     assert not second.tell
 
@@ -59,7 +61,9 @@ def test_nobody_left_queues_and_tells_the_resident_once() -> None:
 def test_at_night_nobody_is_asked() -> None:
     step = next_offer(Ladder(), NEAR, NIGHT, HOURS)
     assert isinstance(step, Queued)
-    assert step.again_at == datetime(2026, 11, 22, 0, 0, tzinfo=UTC)  # 7 o'clock in Vietnam
+    opens = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)  # 7 o'clock in Vietnam
+    assert step.again_at == opens + timedelta(minutes=DIGEST_MINUTES)
+    assert step.promised_at == opens + timedelta(minutes=PROMISE_MINUTES)
     assert step.tell
 
 
@@ -93,7 +97,7 @@ def test_the_next_opening_is_open_and_not_far(now: datetime) -> None:
 
 
 @given(
-    asked=st.sets(st.integers(1, 4)).map(tuple),
+    asked=st.sets(st.integers(1, 5)).map(tuple),
     rounds=st.integers(0, 3),
     told=st.booleans(),
     hour=st.integers(0, 23),

@@ -1,6 +1,8 @@
 """The console in a real browser on a phone: taken, answered and closed by touch, live, with and without scripts."""
 
 import asyncio
+import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +11,9 @@ import sqlalchemy as sa
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from api import casework, directory
 from api import desk as cases
-from api.tables import metadata
+from api.tables import Case, Miss, metadata
 from bot.model import Choice, Reply
 from tests import console_app as town
 from tests.browser.conftest import Served
@@ -66,9 +69,10 @@ def assert_fit_for_a_phone(page: Page) -> None:
     """Nothing hides to the right, everything to press is big enough, and axe finds nothing."""
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     small = page.evaluate(
-        """[...document.querySelectorAll("a, button, summary, input:not([type=hidden]), textarea")]
+        """[...document.querySelectorAll("a, button, summary, input:not([type=hidden]), textarea, select, label.pick")]
            .filter((one) => one.checkVisibility() && getComputedStyle(one).opacity !== "0")
-           .filter((one) => !one.querySelector("img") && one.getBoundingClientRect().height < 48)
+           .filter((one) => !one.querySelector("img") && !one.closest("label"))
+           .filter((one) => one.getBoundingClientRect().height < 48)
            .map((one) => one.outerHTML)"""
     )
     assert small == []
@@ -163,6 +167,88 @@ def test_every_page_is_fit_for_a_phone(desk: Served, phone_page: Page) -> None:
     paths = ["/team", f"/team/case/{held}", f"/team/case/{waiting}", f"/team/case/{other}"]
     for path in paths:
         page.goto(desk.url + path)
-        for closed in page.locator("details:not([open]) > summary").all():
-            closed.click()
+        open_all(page)
         assert_fit_for_a_phone(page)
+
+
+def test_every_page_beside_the_cases_is_fit_for_a_phone(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    case_id = act(desk, lambda c: put_talk(c, holder=LAN))
+    act(desk, lambda c: put_beside(c, case_id))
+    enter(page, desk, TAM)
+    people = ["/team/lead", "/team/people", f"/team/people/{LAN}", "/team/misses", f"/team/case/{case_id}/pass"]
+    for path in ("/team", f"/team/case/{case_id}", "/team/visits", "/team/canned", *people):
+        look_at(page, desk, path)
+    page.context.clear_cookies()
+    enter(page, desk, LAN)
+    for path in (f"/team/case/{case_id}", f"/team/case/{case_id}/guide", f"/team/case/{case_id}/pass"):
+        look_at(page, desk, path)
+
+
+def test_work_beside_the_talk_goes_by_touch(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    case_id = act(desk, lambda c: put_talk(c, holder=LAN))
+    act(desk, lambda c: put_beside(c, case_id))
+    enter(page, desk)
+    page.goto(f"{desk.url}/team/case/{case_id}")
+    page.get_by_text("Câu soạn sẵn").click()
+    page.get_by_role("link", name="Xin hình màn hình").click()
+    expect(page.get_by_label("Trả lời bác")).to_have_value(re.compile("^Dạ Bác Tư chụp giúp con"))
+    page.get_by_text("Hướng dẫn bác đang làm").click()
+    page.get_by_role("link", name="Cho bác xem lại").click()
+    page.get_by_label("2. Bác cần việc nào ạ?").check()
+    page.get_by_role("button", name="Gửi bước này").click()
+    expect(page.get_by_role("status").first).to_contain_text("Đã gửi bước đó")
+    page.get_by_label("Ghi cho tổ").fill("Con trai bác cuối tuần về")
+    page.get_by_role("button", name="Ghi chú, không gửi bác").click()
+    expect(page.locator(".notes")).to_contain_text("Con trai bác cuối tuần về")
+    page.get_by_role("button", name="Xem số").click()
+    expect(page.get_by_role("link", name="0912345678")).to_be_visible()
+    page.get_by_text("Nhờ người, chuyển việc").click()
+    page.get_by_role("link", name="Chuyển cho người khác").click()
+    page.get_by_role("button", name="Chuyển", exact=True).click()
+    expect(page.get_by_role("status").first).to_contain_text("Đã chuyển")
+
+
+def test_the_console_can_be_installed_and_woken(desk: Served, phone_page: Page) -> None:
+    page = phone_page
+    enter(page, desk)
+    expect(page.locator("#wake")).to_be_visible()  # the worker is registered, and this browser knows push
+    scope = page.evaluate("navigator.serviceWorker.ready.then((worker) => worker.scope)")
+    assert scope == f"{desk.url}/team"
+
+
+def put_beside(connection: sa.Connection, case_id: int) -> None:
+    """A case with everything beside it: notes, a colleague, a visit, a phone number, misses to name."""
+    now = datetime.now(UTC)
+    case = Case.__table__  # type: ignore[attr-defined]
+    connection.execute(case.update().where(case.c.id == case_id).values(answers={"so_dien_thoai": "0912345678"}))
+    casework.seed_canned(connection)
+    casework.write_note(connection, case_id, LAN, "Bác hay quên, nhắn ngắn thôi. Con trai bác là Hùng.", now)
+    casework.ask_colleague(connection, case_id, LAN, TAM, now)
+    row = cases.find(connection, case_id)
+    assert row is not None
+    casework.ask_visit(connection, row, "2026-11-24", "Hẻm 12, nhà cạnh chùa", LAN, now)
+    late = put_talk(connection, "tre", holder=TAM)
+    connection.execute(case.update().where(case.c.id == late).values(promised_at=now - timedelta(minutes=9)))
+    put_talk(connection, "cho")
+    directory.give_leave(connection, (LAN,), now.date(), now.date() + timedelta(days=2))
+    miss = {"at": now, "why": "missed", "text": "mất sim làm sao", "topic": "2g-4g", "given_topic": "",
+            "conversation": "web:x"}  # fmt: skip
+    connection.execute(Miss.__table__.insert(), miss)  # type: ignore[attr-defined]
+
+
+def open_all(page: Page) -> None:
+    closed = page.locator("details:not([open]) > summary")
+    while closed.count():
+        closed.first.click()
+
+
+def look_at(page: Page, desk: Served, path: str) -> None:
+    answer = page.goto(desk.url + path)
+    assert answer is not None
+    assert answer.status == 200
+    open_all(page)
+    assert_fit_for_a_phone(page)
+    if folder := os.environ.get("GOCUA_SHOTS"):
+        page.screenshot(path=f"{folder}/{path.strip('/').replace('/', '-')}.png", full_page=True)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from tests.fakes.telegram_rules import METHODS, SENDS, Fields, Refused, check_markup, check_text, read
+from tests.fakes.telegram_rules import FOLDERS, METHODS, SENDS, Fields, Refused, check_markup, check_text, read
 
 NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "
@@ -64,7 +64,9 @@ class FakeTelegram:
         self._faults: list[Fault] = []
         self._pending: list[Fields] = []
         self._queries: set[str] = set()
-        self._topics: dict[int, set[int]] = {}
+        #: names of topics by (chat, thread), and those that are closed
+        self.topics: dict[tuple[int, int], str] = {}
+        self.closed_topics: set[tuple[int, int]] = set()
         self._last_id: dict[int, int] = {}
         self._keyboards: dict[tuple[int, int], Fields] = {}
         self._numbers = count(1)
@@ -128,11 +130,25 @@ class FakeTelegram:
         message = self._message(chat, _person(sender or chat), thread)
         message |= ({"text": text} if text else {}) | content
         if thread:
-            self._topics.setdefault(chat, set()).add(thread)
+            self.topics.setdefault((chat, thread), "")
+            opened = {"message_id": thread, "from": self.me, "chat": _chat(chat), "date": int(time.time())}
+            opened |= {"forum_topic_created": {"name": self.topics[chat, thread], "icon_color": 7322096}}
+            message["reply_to_message"] = opened
         if reply_to:
             message["reply_to_message"] = self.messages[chat, reply_to]
         self.messages[chat, message["message_id"]] = message
         return await self.deliver({"message": message})
+
+    async def edits(self, chat: int, message_id: int, text: str) -> int:
+        """A person changes the words of a message of theirs."""
+        message = self.messages[chat, message_id] | {"text": text, "edit_date": int(time.time())}
+        self.messages[chat, message_id] = message
+        return await self.deliver({"edited_message": message})
+
+    def newest_of(self, chat: int, sender: int = 0) -> int:
+        """The id of the newest message that a person wrote in a chat."""
+        return max(number for (where, number), message in self.messages.items()
+                   if where == chat and message["from"]["id"] == (sender or chat))  # fmt: skip
 
     async def press(self, chat: int, label: str, *, message_id: int = 0, sender: int = 0) -> int:
         """Someone presses a button, of the newest message that has it unless one is named."""
@@ -252,8 +268,10 @@ class FakeTelegram:
                 raise Refused(400, QUERY_TOO_OLD)
             case "createForumTopic":
                 topic = self._next_id(int(fields["chat_id"]))
-                self._topics.setdefault(int(fields["chat_id"]), set()).add(topic)
+                self.topics[int(fields["chat_id"]), topic] = fields["name"]
                 return {"message_thread_id": topic, "name": fields["name"], "icon_color": 7322096}
+            case "editForumTopic" | "closeForumTopic" | "reopenForumTopic":
+                self._change_topic(method, fields)
             case "getFile":
                 if fields["file_id"] not in self.files:
                     raise Refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
@@ -276,7 +294,7 @@ class FakeTelegram:
     def _send(self, call: Received) -> Fields:
         fields, name = call.fields, SENDS[call.method]
         chat, thread = int(fields["chat_id"]), int(fields.get("message_thread_id", 0))
-        if thread and thread not in self._topics.get(chat, ()):
+        if thread and (chat, thread) not in self.topics:
             raise Refused(400, "Bad Request: message thread not found")
         if name == "text":
             text = check_text(fields["text"], 4096, "message text is empty", "message is too long")
@@ -289,21 +307,42 @@ class FakeTelegram:
         self._show(message, fields.get("reply_markup"))
         return message
 
+    def _change_topic(self, method: str, fields: Fields) -> None:
+        where = (int(fields["chat_id"]), int(fields["message_thread_id"]))
+        if where not in self.topics:
+            raise Refused(400, "Bad Request: TOPIC_ID_INVALID")
+        if method == "editForumTopic":
+            if not 1 <= len(fields["name"]) <= 128:
+                raise Refused(400, "Bad Request: invalid forum topic name specified")
+            if fields["name"] == self.topics[where]:
+                raise Refused(400, "Bad Request: TOPIC_NOT_MODIFIED")
+            self.topics[where] = fields["name"]
+        elif (where in self.closed_topics) == (method == "closeForumTopic"):
+            raise Refused(400, "Bad Request: TOPIC_NOT_MODIFIED")
+        else:
+            self.closed_topics ^= {where}
+
     def _shown_file(self, call: Received, name: str) -> Any:
         if name in call.files:
             file_name, data = call.files[name]
             if name == "photo" and len(data) > 10_000_000:
                 raise Refused(400, "Bad Request: file is too big for a photo")
-            file_id = self.keep_file(data, f"{name}s/{file_name}")
+            folder = next(folder for folder, kind in FOLDERS.items() if kind == name)
+            file_id = self.keep_file(data, f"{folder}/{file_name}")
         else:
             file_name, file_id = "", call.fields[name]
             if file_id not in self.files:
                 raise Refused(400, "Bad Request: wrong remote file identifier specified: Wrong character in the string")
+            was = FOLDERS.get(self.files[file_id][0].partition("/")[0], name)
+            if was != name:
+                raise Refused(400, f"Bad Request: can't use file of type {was} as {name}")
         shown: Fields = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(self.files[file_id][1])}
-        if name in ("photo", "video", "sticker"):
+        if name in ("photo", "video", "sticker", "animation"):
             shown |= {"width": 90, "height": 90}
-        if name in ("voice", "video"):
+        if name in ("voice", "video", "audio", "video_note", "animation"):
             shown |= {"duration": 1}
+        if name == "video_note":
+            shown |= {"length": 90}
         if name == "sticker":
             shown |= {"is_animated": False, "is_video": False, "type": "regular"}
         if name == "document":

@@ -23,6 +23,9 @@ METHODS: dict[str, tuple[set[str], set[str]]] = {
     "sendVoice": ({"chat_id", "voice"}, _CAPTION | _TO | {"duration"}),
     "sendVideo": ({"chat_id", "video"}, _CAPTION | _TO),
     "sendDocument": ({"chat_id", "document"}, _CAPTION | _TO),
+    "sendAudio": ({"chat_id", "audio"}, _CAPTION | _TO),
+    "sendVideoNote": ({"chat_id", "video_note"}, _TO),
+    "sendAnimation": ({"chat_id", "animation"}, _CAPTION | _TO),
     "sendSticker": ({"chat_id", "sticker"}, _TO),
     "editMessageText": ({"chat_id", "message_id", "text"}, {"parse_mode", "link_preview_options", "reply_markup"}),
     "editMessageReplyMarkup": ({"chat_id", "message_id"}, {"reply_markup"}),
@@ -32,10 +35,15 @@ METHODS: dict[str, tuple[set[str], set[str]]] = {
     "createForumTopic": ({"chat_id", "name"}, {"icon_color", "icon_custom_emoji_id"}),
     "editForumTopic": ({"chat_id", "message_thread_id"}, {"name", "icon_custom_emoji_id"}),
     "closeForumTopic": ({"chat_id", "message_thread_id"}, set()),
+    "reopenForumTopic": ({"chat_id", "message_thread_id"}, set()),
     "getFile": ({"file_id"}, set()),
 }
 SENDS = {"sendPhoto": "photo", "sendVoice": "voice", "sendVideo": "video"}
 SENDS |= {"sendDocument": "document", "sendSticker": "sticker", "sendMessage": "text"}
+SENDS |= {"sendAudio": "audio", "sendVideoNote": "video_note", "sendAnimation": "animation"}
+#: where Telegram keeps a file tells what it was sent as
+FOLDERS = {"photos": "photo", "voice": "voice", "videos": "video", "documents": "document", "stickers": "sticker"}
+FOLDERS |= {"music": "audio", "video_notes": "video_note", "animations": "animation"}
 
 
 class Refused(Exception):

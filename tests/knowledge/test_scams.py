@@ -60,6 +60,23 @@ def test_a_real_message_is_not_called_a_scam(text: str) -> None:
     assert CHECK.assess(text).verdict == "unknown"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bộ Công an cảnh báo: có đối tượng giả danh công an yêu cầu cập nhật VNeID qua Zalo, bà con không làm theo",
+        "Ngân hàng KHÔNG gửi link yêu cầu nhập mật khẩu, OTP. Quý khách cảnh giác thủ đoạn lừa đảo khoá tài khoản",
+        "Điện lực không thu tiền qua tài khoản cá nhân, không doạ cắt điện để đòi chuyển khoản. Đề phòng lừa đảo",
+    ],
+)
+def test_a_warning_is_not_what_it_warns_of(text: str) -> None:
+    assert CHECK.assess(text).verdict == "unknown"
+
+
+def test_a_warning_with_a_stranger_s_link_is_no_warning() -> None:
+    text = "VCB cảnh báo lừa đảo, tuyệt đối không cung cấp OTP. Xác minh tài khoản tại https://vcb-canhbao.top"
+    assert CHECK.assess(text).verdict == "scam"
+
+
 def test_what_is_masked_before_does_not_change_the_verdict() -> None:
     masked = [row["text"] for row in ROWS if redact(row["text"]).found]
     assert len(masked) > 10

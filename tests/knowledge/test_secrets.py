@@ -30,6 +30,16 @@ def test_an_ordinary_number_is_left(row: dict[str, str]) -> None:
     assert redact(row["text"]).found == ()
 
 
+@pytest.mark.parametrize("text", ["839201", " 402118 ", "771 209", "6 7 8 9 0 1", "482913."])
+def test_six_digits_alone_are_a_code(text: str) -> None:
+    assert redact(text).found == ("otp",)
+
+
+@pytest.mark.parametrize("text", ["350000", "1234", "12345", "1234567", "0912345678", "839201 đồng", "bước 3"])
+def test_other_numbers_alone_are_not(text: str) -> None:
+    assert redact(text).text == text
+
+
 def test_one_message_with_several_secrets_keeps_the_phone_number() -> None:
     result = redact("Bác Sáu, cccd 082155003319, mk vneid la Hoa@1955, otp 482913, gọi bác 0912345678")
     assert result.found == ("id_number", "password", "otp")

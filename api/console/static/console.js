@@ -139,3 +139,14 @@ if (photo) {
   photo.classList.add("scripted");
   photo.elements.photo.addEventListener("change", () => photo.requestSubmit());
 }
+
+// Words kept ready go into the box, where they can still be changed; what was written there stays above them.
+for (const one of document.querySelectorAll("[data-text]")) {
+  one.addEventListener("click", (event) => {
+    event.preventDefault();
+    const box = document.getElementById("text");
+    box.value = box.value.trim() ? `${box.value.trim()}\n${one.dataset.text}` : one.dataset.text;
+    one.closest("details").open = false;
+    box.focus();
+  });
+}

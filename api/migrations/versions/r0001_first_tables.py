@@ -12,6 +12,14 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.create_table(
+        "addressed",
+        sa.Column("chat", sa.String(), nullable=False),
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("case_id", _ID, nullable=False),
+        sa.Column("inbox_id", _ID, nullable=False),
+        sa.PrimaryKeyConstraint("chat", "message_id", name=op.f("pk_addressed")),
+    )
+    op.create_table(
         "conversation",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
@@ -31,6 +39,15 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("stored_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("flow", "version", name=op.f("pk_flow_version")),
+    )
+    op.create_table(
+        "hamlet",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hamlet")),
+        sa.UniqueConstraint("commune", "key", name=op.f("uq_hamlet_commune_key")),
     )
     op.create_table(
         "inbox",
@@ -143,14 +160,17 @@ def upgrade() -> None:
         "team",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("rung", sa.String(), nullable=False),
         sa.Column("province", sa.String(), nullable=False),
         sa.Column("commune", sa.String(), nullable=False),
         sa.Column("hamlet", sa.String(), nullable=False),
+        sa.Column("hamlet_key", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_team")),
-        sa.UniqueConstraint("name", name=op.f("uq_team_name")),
+        sa.UniqueConstraint("province", "commune", "hamlet", "name", name=op.f("uq_team_province_commune_hamlet_name")),
     )
     op.create_index(op.f("ix_team_commune"), "team", ["commune"], unique=False)
+    op.create_index(op.f("ix_team_name"), "team", ["name"], unique=False)
     op.create_table(
         "timer",
         sa.Column("key", sa.String(), nullable=False),
@@ -161,22 +181,41 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_timer_due_at"), "timer", ["due_at"], unique=False)
     op.create_table(
+        "hamlet_alias",
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("hamlet_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["hamlet_id"], ["hamlet.id"], name=op.f("fk_hamlet_alias_hamlet_id")),
+        sa.PrimaryKeyConstraint("commune", "key", "hamlet_id", name=op.f("pk_hamlet_alias")),
+    )
+    op.create_table(
         "member",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("called", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
+        sa.Column("post", sa.String(), nullable=False),
+        sa.Column("phone", sa.String(), nullable=False),
         sa.Column("team_id", sa.Integer(), nullable=False),
         sa.Column("rung", sa.String(), nullable=False),
         sa.Column("hamlet", sa.String(), nullable=False),
+        sa.Column("hamlet_key", sa.String(), nullable=False),
         sa.Column("commune", sa.String(), nullable=False),
         sa.Column("province", sa.String(), nullable=False),
         sa.Column("lat", sa.Float(), nullable=False),
         sa.Column("lon", sa.Float(), nullable=False),
         sa.Column("telegram_chat", sa.String(), nullable=False),
+        sa.Column("telegram_open", sa.Boolean(), nullable=False),
+        sa.Column("skills", sa.Integer(), nullable=False),
         sa.Column("on_duty", sa.Boolean(), nullable=False),
+        sa.Column("on_duty_until", sa.BigInteger(), nullable=True),
+        sa.Column("duty_from_minute", sa.Integer(), nullable=False),
+        sa.Column("duty_to_minute", sa.Integer(), nullable=False),
+        sa.Column("duty_days", sa.Integer(), nullable=False),
         sa.Column("open_cases", sa.Integer(), nullable=False),
         sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("households", sa.Integer(), nullable=False),
         sa.Column("idle_since", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("fk_member_team_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_member")),
@@ -190,6 +229,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("on_duty"),
     )
     op.create_index(
+        "ix_member_lease",
+        "member",
+        ["on_duty_until"],
+        unique=False,
+        sqlite_where=sa.text("on_duty_until IS NOT NULL"),
+        postgresql_where=sa.text("on_duty_until IS NOT NULL"),
+    )
+    op.create_index(
         "ix_member_pos",
         "member",
         ["lat", "lon"],
@@ -199,6 +246,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_member_team_id"), "member", ["team_id"], unique=False)
     op.create_index(op.f("ix_member_telegram_chat"), "member", ["telegram_chat"], unique=False)
+    op.create_table(
+        "canned_reply",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["member.id"], name=op.f("fk_canned_reply_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_canned_reply")),
+    )
+    op.create_index(op.f("ix_canned_reply_owner_id"), "canned_reply", ["owner_id"], unique=False)
     op.create_table(
         "case",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -218,9 +276,16 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.BigInteger(), nullable=True),
         sa.Column("answered_at", sa.BigInteger(), nullable=True),
         sa.Column("promised_at", sa.BigInteger(), nullable=True),
+        sa.Column("warned", sa.Boolean(), nullable=False),
+        sa.Column("misses", sa.Integer(), nullable=False),
+        sa.Column("again_at", sa.BigInteger(), nullable=True),
+        sa.Column("remind_at", sa.BigInteger(), nullable=True),
+        sa.Column("reminders", sa.Integer(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("visit_on", sa.String(), nullable=False),
+        sa.Column("served_in", sa.String(), nullable=False),
+        sa.Column("topic_thread", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["holder_id"], ["member.id"], name=op.f("fk_case_holder_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
     )
@@ -233,6 +298,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.create_index(op.f("ix_case_topic_thread"), "case", ["topic_thread"], unique=False)
     op.create_index(
         "ix_case_waiting",
         "case",
@@ -241,6 +307,36 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.create_table(
+        "colleague",
+        sa.Column("case_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("member_id", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["asked_by"], ["member.id"], name=op.f("fk_colleague_asked_by")),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_colleague_member_id")),
+        sa.PrimaryKeyConstraint("case_id", "member_id", name=op.f("pk_colleague")),
+    )
+    op.create_table(
+        "leave",
+        sa.Column("member_id", sa.Integer(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_leave_member_id")),
+        sa.PrimaryKeyConstraint("member_id", "first_day", name=op.f("pk_leave")),
+    )
+    op.create_table(
+        "note",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("case_id", _ID, nullable=False),
+        sa.Column("member_id", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_note_member_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
+    )
+    op.create_index(op.f("ix_note_case_id"), "note", ["case_id"], unique=False)
     op.create_table(
         "offer",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -258,6 +354,22 @@ def upgrade() -> None:
     op.create_index(op.f("ix_offer_case_id"), "offer", ["case_id"], unique=False)
     op.create_index(op.f("ix_offer_member_id"), "offer", ["member_id"], unique=False)
     op.create_table(
+        "push_subscription",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("member_id", sa.Integer(), nullable=False),
+        sa.Column("endpoint", sa.String(), nullable=False),
+        sa.Column("p256dh", sa.String(), nullable=False),
+        sa.Column("auth", sa.String(), nullable=False),
+        sa.Column("offer_mark", _ID, nullable=False),
+        sa.Column("inbox_mark", _ID, nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_push_subscription_member_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_push_subscription")),
+        sa.UniqueConstraint("endpoint", name=op.f("uq_push_subscription_endpoint")),
+    )
+    op.create_index(op.f("ix_push_subscription_member_id"), "push_subscription", ["member_id"], unique=False)
+    op.create_table(
         "sign_in",
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("member_id", sa.Integer(), nullable=False),
@@ -265,4 +377,31 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_sign_in_member_id")),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in")),
+    )
+    op.create_table(
+        "visit",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("case_id", _ID, nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("province", sa.String(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("hamlet", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("asked_by", sa.Integer(), nullable=True),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("done_by", sa.Integer(), nullable=True),
+        sa.Column("result", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["asked_by"], ["member.id"], name=op.f("fk_visit_asked_by")),
+        sa.ForeignKeyConstraint(["done_by"], ["member.id"], name=op.f("fk_visit_done_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
+    )
+    op.create_index(op.f("ix_visit_case_id"), "visit", ["case_id"], unique=False)
+    op.create_index(
+        "ix_visit_open",
+        "visit",
+        ["commune", "day"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
     )

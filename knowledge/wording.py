@@ -1,0 +1,51 @@
+"""How much a message is worded like a scam, by weights learned from our own made-up messages.
+
+Only adds to or takes from what `knowledge.scams` found by rule; names no reason of its own. `bench/wording.py` learns
+the weights.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from pathlib import Path
+
+FILE = "wording.tsv"
+_SCALE = 4.0
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    weights: dict[str, float]
+    bias: float
+
+    @classmethod
+    def load(cls, folder: Path) -> "Wording":
+        """Reads `wording.tsv`: a feature and its weight a line, by a tab; the empty feature is the bias."""
+        rows = (line.split("\t") for line in (folder / FILE).read_text("utf-8").splitlines() if line[:1] != "#")
+        weights = {feature: float(weight) for feature, weight in rows}
+        return cls(weights, weights.pop("", 0.0))
+
+    def score(self, folded: str, marks: Iterable[str]) -> float:
+        """A logit: above 0 worded like a scam, below 0 not. An empty message is the bias."""
+        known = [self.weights[feature] for feature in features(folded, marks) if feature in self.weights]
+        return self.bias + sum(known) * scale(len(known))
+
+
+def features(folded: str, marks: Iterable[str]) -> set[str]:
+    """Words, pairs of neighbours (numbers alike, so a masked one too), marks and pairs of marks."""
+    words = [_NUMBER.sub("0", word) for word in folded.split()]
+    held = sorted(marks)
+    return (
+        set(words)
+        | {f"{one} {two}" for one, two in pairwise(words)}
+        | {f"={mark}" for mark in held}
+        | {f"={one}+{two}" for one, two in combinations(held, 2)}
+    )
+
+
+def scale(count: int) -> float:
+    """What one of `count` known features weighs: long messages have many, none may outshout the others by length."""
+    return _SCALE / math.sqrt(max(count, 1))

@@ -1,0 +1,68 @@
+"""Settings: absent is off, half-set is refused and every name is told, nothing secret has a default or is shown."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api import settings
+from api.settings import Settings, SettingsError
+
+TOKEN = "123456:abcdefghijklmnopqrstuvwxyz"
+
+
+def load(**given: object) -> Settings:
+    return settings.load(_env_file=None, **given)
+
+
+def test_nothing_set_is_a_whole_installation(tmp_path: Path) -> None:
+    whole = load(database_url=f"sqlite:///{tmp_path}/a.db")
+    assert whole.telegram_token.get_secret_value() == ""
+    assert whole.database_file == tmp_path / "a.db"
+    assert whole.media == tmp_path / "gocua-media"
+    key = whole.signing_key()
+    assert len(key) >= 48
+    assert whole.signing_key() == key
+    assert (tmp_path / "gocua.secret").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("given", "named"), [
+    ({"telegram_token": TOKEN, "public_url": "https://a.vn"}, ["GOCUA_TELEGRAM_SECRET is missing"]),
+    ({"telegram_secret": "bi-mat"}, ["GOCUA_TELEGRAM_TOKEN is missing"]),
+    ({"telegram_team_chat": "-100"}, ["GOCUA_TELEGRAM_TOKEN is missing"]),
+    ({"telegram_token": TOKEN, "telegram_secret": "bí mật"}, ["GOCUA_TELEGRAM_SECRET may hold only"]),
+    ({"telegram_token": TOKEN, "telegram_team_chat": "@nhom"}, ["GOCUA_TELEGRAM_TEAM_CHAT must be a chat's number"]),
+    ({"public_url": "a.vn"}, ["GOCUA_PUBLIC_URL must start with https://"]),
+    ({"database_url": "mysql://x"}, ["GOCUA_DATABASE_URL must be"]),
+    ({"day_starts_hour": 24}, ["GOCUA_DAY_STARTS_HOUR"]),
+    ({"demo": "có lẽ"}, ["GOCUA_DEMO"]),
+    ({"public_url": "a.vn", "telegram_secret": "b c", "telegram_team_chat": "x", "database_url": "y"},
+     ["GOCUA_PUBLIC_URL", "GOCUA_TELEGRAM_TOKEN", "GOCUA_TELEGRAM_SECRET", "GOCUA_TELEGRAM_TEAM_CHAT",
+      "GOCUA_DATABASE_URL"]),
+])  # fmt: skip
+def test_half_set_is_refused_by_name(given: dict[str, object], named: list[str]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(**given)
+    for name in named:
+        assert name in str(refused.value)
+    assert TOKEN not in str(refused.value)
+
+
+def test_no_secret_is_ever_shown() -> None:
+    whole = load(telegram_token=TOKEN, telegram_secret="bi-mat-day", secret_key="chìa khoá")
+    shown = repr(whole) + str(whole) + str(whole.model_dump())
+    assert not [secret for secret in (TOKEN, "bi-mat-day", "chìa khoá") if secret in shown]
+
+
+def test_they_come_from_the_environment_and_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('GOCUA_DAY_STARTS_HOUR=6\nGOCUA_HOME_PROVINCES=["82"]\nOTHER=1\n', encoding="utf-8")
+    code = "from api.settings import load; s = load(); print(s.day_starts_hour, s.day_ends_hour, s.home_provinces)"
+    room = str(Path(__file__).parents[2])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GOCUA_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env=kept | {"PYTHONPATH": room, "GOCUA_DAY_ENDS_HOUR": "20"},
+    )  # fmt: skip
+    assert done.stdout.strip() == "6 20 ('82',)"
