@@ -11,6 +11,8 @@ from api.tables import Addressed, Timer
 from bot import record
 from bot.model import Attachment, HeldWords
 
+#: before words that replace some which have gone
+AGAIN = "(sửa lại) "
 #: nobody writes more than this within the time that words are held
 MOST_HELD = 50
 
@@ -53,7 +55,8 @@ def change(
     body = connection.execute(sa.select(_timer.c.body).where(one)).scalar()
     if body is None:
         return False
-    new = {"text": text, "attachments": [record.to_json(one) for one in attachments]}
+    again = AGAIN if body["text"].startswith(AGAIN) else ""
+    new = {"text": again + text, "attachments": [record.to_json(one) for one in attachments]}
     connection.execute(_timer.update().where(one).values(body={**body, **new}))
     return True
 

@@ -90,8 +90,7 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
     if refused := _refusal(connection, case, member_id):
         _tell(pen, near, said, case, f"{_about(connection, case)}: {refused}")
     else:
-        text = f"(sửa lại) {said.text}" if said.edited else said.text
-        _say(connection, pen, _words(said, case, member_id, pen, text))
+        _say(connection, pen, _words(said, case, member_id, pen))
     return True
 
 
@@ -173,14 +172,11 @@ def _address(
     if refused := _refusal(connection, case, member_id):
         pen.member(said.chat, f"{about}: {refused}", case_id=case["id"])
         return
-    text = said.text or (said.contact.phone if said.contact else "")
-    if said.edited:
-        if held.change(connection, said.chat, said.message_id, text, said.attachments):
-            return
-        text = f"(sửa lại) {text}"
+    if said.edited and held.change(connection, said.chat, said.message_id, _text(said), said.attachments):
+        return
     changed = held.newest_case(connection, said.chat) != case["id"]
     held.remember(connection, said.chat, said.message_id, case["id"], pen.inbox_id)
-    words = _words(said, case, member_id, pen, text)
+    words = _words(said, case, member_id, pen)
     lines = [f"Đang trả lời: {about}"] if changed else []
     if said.secrets:
         lines.append("Mã, mật khẩu hay số giấy tờ trong tin đã được che trước khi gửi.")
@@ -196,11 +192,16 @@ def _address(
     pen.member(said.chat, "\n".join(lines), undo, case_id=case["id"])
 
 
-def _words(said: Inbound, case: sa.RowMapping, member_id: int, pen: Pen, text: str) -> HeldWords:
+def _words(said: Inbound, case: sa.RowMapping, member_id: int, pen: Pen) -> HeldWords:
+    text = f"{held.AGAIN}{_text(said)}" if said.edited else _text(said)
     return HeldWords(
         case=case["id"], member=member_id, message_id=said.message_id, asked_by=pen.inbox_id, text=text,
         attachments=said.attachments,
     )  # fmt: skip
+
+
+def _text(said: Inbound) -> str:
+    return said.text or (said.contact.phone if said.contact else "")
 
 
 def _say(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:

@@ -41,10 +41,12 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
 _other = _outbox.alias("other")
 
+#: "< 2" is said too because SQLite takes the index of open rows only for a condition that is word for word its own
+_QUEUED = (_outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"))
 _VOID = (
     _outbox.update()
     .where(
-        _outbox.c.status == sa.text("0"),
+        *_QUEUED,
         _outbox.c.epoch.is_not(None),
         _outbox.c.epoch < sa.select(_conversation.c.epoch).where(_conversation.c.key == _outbox.c.conversation)
         .scalar_subquery(),
@@ -54,7 +56,7 @@ _VOID = (
 _DUE = (
     sa.select(_outbox.c.id)
     .where(
-        _outbox.c.status == sa.text("0"),
+        *_QUEUED,
         _outbox.c.next_at <= sa.bindparam("now"),
         ~sa.exists().where(
             _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
@@ -97,7 +99,7 @@ _SETTLE = (
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
             error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
 )  # fmt: skip
-_NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.status == sa.text("0"))
+_NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED)
 
 
 class UnknownFate(Exception):

@@ -79,6 +79,7 @@ class Inbox(Table, table=True):
         UniqueConstraint("channel", "chat", "provider_id"),
         Index("ix_inbox_open", "conversation", "id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
+        Index("ix_inbox_next", "id", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
     )  # fmt: skip
     id: int | None = _id()
     channel: str
@@ -117,6 +118,7 @@ class Outbox(Table, table=True):
     __table_args__ = (
         UniqueConstraint("inbox_id", "place"),
         Index("ix_outbox_open", "lane", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
+        Index("ix_outbox_next", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
         Index("ix_outbox_unknown", "channel", "chat", "id",
               sqlite_where=text("status < 2 AND error = 'unknown fate'"),
               postgresql_where=text("status < 2 AND error = 'unknown fate'")),

@@ -1,6 +1,6 @@
 """Figures for the ladder's query: a directory as large as the country's, on both databases.
 
-    python bench/nearest.py [--members 457800] [--queries 1500]
+    python bench/nearest.py [--members 457800] [--queries 800]
 
 Everybody is invented, from a fixed seed: teams over all communes of today, 4.85 members each, a hundred thousand closed
 cases. Then how long `candidates` takes with 30 % and with 1 % on duty, and 600 claims that race for 300 cases.
@@ -47,7 +47,7 @@ _team, _member, _case, _leave, _log = (
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--members", type=int, default=MEMBERS)
-    arguments.add_argument("--queries", type=int, default=1500)
+    arguments.add_argument("--queries", type=int, default=800)
     options = arguments.parse_args()
     gazetteer = Gazetteer.load()
     with tempfile.TemporaryDirectory() as folder:

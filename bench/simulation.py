@@ -49,6 +49,11 @@ _case, _conversation, _inbox, _log, _member, _offer, _outbox, _timer = (
     for table in (Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Timer)
 )
 _TALK = sa.select(_conversation.c.epoch, _conversation.c.state).where(_conversation.c.key == sa.bindparam("key"))
+_NEXT = (
+    sa.select(sa.func.min(_timer.c.due_at)),
+    sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.status < sa.text("2")),
+    sa.select(sa.func.min(_inbox.c.next_at)).where(_inbox.c.done_at.is_(None)),
+)
 _OPEN = sa.select(_case.c.id, _case.c.holder_id, _case.c.again_at, _case.c.conversation).where(
     _case.c.closed_at.is_(None)
 )
@@ -127,8 +132,17 @@ class Town:
                 restart_at = self.now + RESTART_EVERY
             while self.plans and self.plans[0][0] <= self.now:
                 heapq.heappop(self.plans)[2]()
-            self.service()
-            self.look()
+            if self.is_due():
+                self.service()
+                self.look()
+
+    def is_due(self) -> bool:
+        """Whether the loops would find anything; where they would not, all is as it was a minute ago."""
+        if self.writes or self.arrivals or self.wire.slow or self.wire.sender.results:
+            return True
+        with self.house.store.engine.connect() as connection:
+            moments = [connection.execute(query).scalar() for query in _NEXT]
+        return any(moment is not None and moment <= self.now for moment in moments)
 
     def service(self) -> None:
         """What the loops do in a minute: timers, turns until nothing is left, what goes out and comes back."""

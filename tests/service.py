@@ -29,6 +29,7 @@ from api.settings import Settings
 from api.tables import Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Team
 from bot.flow import Flow
 from bot.library import Folders, Library, load
+from tests.cast import HOME
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_rules import Fields
 
@@ -327,7 +328,7 @@ def shared_content() -> Iterator[None]:
     """The shipped content, read once; nobody who edits it meanwhile disturbs a test."""
 
     def known(folders: Folders, *, home: tuple[str, ...] = (), old: Sequence[Flow] = ()) -> Library:
-        return replace(content(folders, home), old={(flow.id, flow.version): flow for flow in old})
+        return replace(content(folders, home=home), old={(flow.id, flow.version): flow for flow in old})
 
     async def never(*_: object, **__: object) -> AsyncIterator[None]:
         await asyncio.Event().wait()
@@ -337,9 +338,13 @@ def shared_content() -> Iterator[None]:
         yield
 
 
-@functools.cache
-def content(folders: Folders, home: tuple[str, ...] = ("79", "82")) -> Library:
+def content(folders: Folders, *, home: tuple[str, ...] = HOME) -> Library:
     """What bot.library.load gives, read once."""
+    return _read(folders, home)
+
+
+@functools.cache
+def _read(folders: Folders, home: tuple[str, ...]) -> Library:
     return load(folders, home=home)
 
 

@@ -66,6 +66,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("channel", "chat", "provider_id", name=op.f("uq_inbox_channel_chat_provider_id")),
     )
     op.create_index(
+        "ix_inbox_next",
+        "inbox",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_index(
         "ix_inbox_open",
         "inbox",
         ["conversation", "id"],
@@ -139,6 +147,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("inbox_id", "place", name=op.f("uq_outbox_inbox_id_place")),
     )
     op.create_index("ix_outbox_chat", "outbox", ["channel", "chat", "id"], unique=False)
+    op.create_index(
+        "ix_outbox_next",
+        "outbox",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("status < 2"),
+        postgresql_where=sa.text("status < 2"),
+    )
     op.create_index(
         "ix_outbox_open",
         "outbox",
