@@ -43,13 +43,14 @@ _other = _outbox.alias("other")
 
 #: "< 2" is said too because SQLite takes the index of open rows only for a condition that is word for word its own
 _QUEUED = (_outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"))
+#: of the row's talk
+_EPOCH_NOW = sa.select(_conversation.c.epoch).where(_conversation.c.key == _outbox.c.conversation).scalar_subquery()
 _VOID = (
     _outbox.update()
     .where(
         *_QUEUED,
         _outbox.c.epoch.is_not(None),
-        _outbox.c.epoch < sa.select(_conversation.c.epoch).where(_conversation.c.key == _outbox.c.conversation)
-        .scalar_subquery(),
+        _outbox.c.epoch < _EPOCH_NOW,
     )
     .values(status=int(Status.VOID))
 )  # fmt: skip
@@ -58,6 +59,8 @@ _DUE = (
     .where(
         *_QUEUED,
         _outbox.c.next_at <= sa.bindparam("now"),
+        # asked once more: on PostgreSQL the talk may have changed hands since the statement before this one
+        sa.or_(_outbox.c.epoch.is_(None), _outbox.c.epoch >= _EPOCH_NOW),
         ~sa.exists().where(
             _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
         ),

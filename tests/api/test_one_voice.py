@@ -1,17 +1,18 @@
-"""One voice: what the bot wrote before a talk changed hands is not sent after, and words reach only whom they are for."""
+"""One voice: what the bot wrote before a talk changed hands is not sent after; words reach only whom they are for."""
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from api import desk
+from api import desk, sender
 from api.outbox import Status
 from tests.desk_room import Room, opened
-from tests.service import CASE, CHAT, LAN, OUTBOX, TAM
+from tests.service import CASE, CHAT, CONVERSATION, LAN, OUTBOX, TAM
 
 TU, NAM = 2001, 2002
 RESIDENTS, MEMBERS = (TU, NAM), {CHAT[LAN]: LAN, CHAT[TAM]: TAM}
@@ -58,6 +59,25 @@ def test_a_reply_on_the_wire_when_the_process_dies_is_void_after(room: Room) -> 
     room.later(minutes=5)
     assert statuses(room, menu)[-1] == Status.VOID
     assert menu not in room.last(TU)
+
+
+def test_the_talk_changes_hands_between_the_two_looks_of_another_process(tmp_path: Path, postgres_url: str) -> None:
+    """Two processes on PostgreSQL: one has voided what was old, then the other lets a member take the talk."""
+    with opened(tmp_path, postgres_url) as room:
+        room.hands_off(TU)
+        room.says(TU, "gặp bot")
+        room.slow.add(str(TU))
+        room.says(TU, "menu")
+        room.fails(room.on_the_wire[0])
+        results, room.sender.results = room.sender.results, []
+        later = room.now + timedelta(minutes=1)
+        with room.house.store.engine.begin() as first:
+            sender._settle(first, results)
+            first.execute(sender._VOID)
+            with room.house.store.engine.begin() as second:
+                second.execute(CONVERSATION.update().values(epoch=CONVERSATION.c.epoch + 1))
+            mark = {"now": later, "most": 10, "owner": "first"}
+            assert first.execute(sender._MARK, mark).all() == []
 
 
 def test_a_queue_behind_a_slow_message_is_void_but_for_the_notices(room: Room) -> None:

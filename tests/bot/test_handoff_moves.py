@@ -255,7 +255,7 @@ def test_not_done_goes_back_to_who_held_it() -> None:
     assert Claimed(member=LAN, on_duty=True) in move.acts
     assert Warned(member=LAN, what="reopened") in move.acts
     night = advance(CASES["closed"], Reopened(holder_free=True), NIGHT, AROUND)
-    assert (night.case.state, night.case.ladder.named) == ("waiting", LAN)  # nobody is woken; in the morning she is first
+    assert (night.case.state, night.case.ladder.named) == ("waiting", LAN)  # she is asked first in the morning
     assert advance(CASES["closed long ago"], Reopened(holder_free=True), NOW, AROUND).acts == ()
 
 
