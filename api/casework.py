@@ -12,12 +12,12 @@ from typing import Literal
 import sqlalchemy as sa
 import yaml
 
-from api import desk, inbox
+from api import desk, inbox, phones
 from api.inbox import Arrival
 from api.outbox import Pen
 from api.outbox import insert as put_out
 from api.tables import CannedReply, Case, Colleague, Inbox, Member, Offer, TeamNote, Visit
-from bot.flow import Ask, Go, Waiting
+from bot.flow import Go, Waiting
 from bot.library import Library
 from bot.model import HandedBack, StepShown
 
@@ -25,8 +25,6 @@ MOST_COLLEAGUES = 5
 MOST_OWN_REPLIES = 40
 #: how a visit ended
 Result = Literal["done", "missed"]
-#: answers kept under this key are phone numbers whatever flow asked
-PHONE_KEY = "so_dien_thoai"
 
 _case = Case.__table__  # type: ignore[attr-defined]
 _note = TeamNote.__table__  # type: ignore[attr-defined]
@@ -246,20 +244,9 @@ def end_visit(connection: sa.Connection, visit_id: int, by: int, result: Result,
 # --- the phone number ------------------------------------------------------------------------------------------------
 
 
-def phone_keys(library: Library) -> frozenset[str]:
-    """The answers that are phone numbers, by the flows' own questions."""
-    asked = {
-        step.key
-        for flow in library.flows.values()
-        for step in flow.steps.values()
-        if isinstance(step, Ask) and step.kind == "phone"
-    }
-    return frozenset(asked | {PHONE_KEY})
-
-
 def phone_of(connection: sa.Connection, library: Library, case: sa.RowMapping) -> str:
     """The number that the resident gave, in the case or as their own contact card; "" when they gave none."""
-    given = [str(case["answers"][key]) for key in sorted(phone_keys(library)) if case["answers"].get(key)]
+    given = [str(case["answers"][key]) for key in sorted(phones.keys(library)) if case["answers"].get(key)]
     if given:
         return given[0]
     channel, _, chat = case["conversation"].partition(":")
@@ -269,11 +256,6 @@ def phone_of(connection: sa.Connection, library: Library, case: sa.RowMapping) -
         if contact.get("own") and contact.get("phone"):
             return str(contact["phone"])
     return ""
-
-
-def masked_phone(phone: str) -> str:
-    """ "••• ••• 123": enough to know it from another."""
-    return f"••• ••• {phone[-3:]}" if phone else ""
 
 
 # --- erasure ---------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def check() -> None:
 
 
 def _left_behind() -> list[str]:
-    """Residents who stand on a step that the content of today no longer has: they finish on the version that is kept."""
+    """Residents who stand on a step that today's content no longer has: they finish on the version that is kept."""
     from bot.library import load_flows
 
     settings = _settings()

@@ -11,6 +11,7 @@ from itertools import count
 import sqlalchemy as sa
 
 from api.tables import Member, Team
+from knowledge.hamlets import hamlet_key
 from knowledge.places import Commune, Gazetteer
 
 _team = Team.__table__  # type: ignore[attr-defined]
@@ -66,8 +67,9 @@ def fill(connection: sa.Connection, gazetteer: Gazetteer, now: datetime) -> int:
         return 0
     numbers = count()
     for post in _posts(gazetteer):
-        team = {"name": post.name, "rung": post.rung, "province": post.province}
-        team |= {"commune": post.commune, "hamlet": post.hamlet}
+        kind = post.rung if post.rung in ("hamlet", "commune") else "desk"
+        team = {"name": post.name, "kind": kind, "rung": post.rung, "province": post.province}
+        team |= {"commune": post.commune, "hamlet": post.hamlet, "hamlet_key": hamlet_key(post.hamlet)}
         team_id = connection.execute(_team.insert().values(**team).returning(_team.c.id)).scalar_one()
         connection.execute(_member.insert(), [_row(post, team_id, next(numbers), place, now)
                                               for place in range(post.people)])  # fmt: skip
@@ -82,7 +84,7 @@ def _posts(gazetteer: Gazetteer) -> Iterator[_Post]:
         here = _inside(commune.name)
         for hamlet in hamlets:
             yield _local(commune, f"Tổ công nghệ số {hamlet}, {here}", "hamlet", hamlet, HAMLET_MEMBERS)
-        yield _local(commune, f"Bàn hỗ trợ {here}", "commune", "", DESK_MEMBERS)
+        yield _local(commune, f"Bàn hỗ trợ {here}", "desk", "", DESK_MEMBERS)
     for code, name in provinces.items():
         yield _Post(f"Bàn hỗ trợ {_inside(name)}", "province", code, "", "", 0.0, 0.0, PROVINCE_MEMBERS)
 
@@ -102,7 +104,8 @@ def _row(post: _Post, team_id: int, number: int, place: int, now: datetime) -> d
     return {
         "name": f"{_FAMILIES[number % len(_FAMILIES)]} {rest}", "called": called,
         "role": "lead" if place == 0 and post.rung != "hamlet" else "member",
-        "team_id": team_id, "rung": post.rung, "hamlet": post.hamlet, "commune": post.commune,
+        "team_id": team_id, "rung": post.rung, "hamlet": post.hamlet, "hamlet_key": hamlet_key(post.hamlet),
+        "commune": post.commune,
         "province": post.province, "lat": post.lat, "lon": post.lon, "telegram_chat": "", "on_duty": True,
         "open_cases": 0, "capacity": 3, "idle_since": now,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from api import directory, inbox, messenger, nearest
+from api import directory, inbox, messenger, nearest, phones, words
 from api.outbox import Pen
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
 from bot import handoff, record
@@ -346,9 +346,13 @@ def case_of_message(connection: sa.Connection, channel: str, chat: str, remote_i
 
 def summary(connection: sa.Connection, library: Library, case: sa.RowMapping) -> tuple[str, ...]:
     """Five lines: who, where, flow and step, answers given, what was tried; then the resident's own words."""
-    flow = library.flows.get(case["flow"])
-    doing = f"{flow.title}, bước “{case['step']}”" if flow else "hỏi chuyện chung"
-    given = "; ".join(f"{key}: {value}" for key, value in case["answers"].items()) or "chưa có"
+    doing = words.step(library, case["topic"], case["flow"], case["step"])
+    hidden = phones.keys(library)
+    answers = (
+        f"{words.question(library, case['flow'], key)} {phones.masked(said) if key in hidden else said}"
+        for key, said in case["answers"].items()
+    )
+    given = "; ".join(answers) or "chưa có"
     tried = ", ".join(case["tried"].get("signs", ())) or "chưa có"
     opened = case["opened_at"].astimezone(VIETNAM)
     return (

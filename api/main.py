@@ -142,5 +142,6 @@ def _hamlets(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
     rows = connection.execute(sa.select(team.c.commune, team.c.hamlet).where(team.c.hamlet != "").order_by(team.c.id))
     found: dict[str, tuple[str, ...]] = {}
     for commune, hamlet in rows:
-        found[commune] = (*found.get(commune, ()), hamlet)
+        if hamlet not in found.get(commune, ()):
+            found[commune] = (*found.get(commune, ()), hamlet)
     return found

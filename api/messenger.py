@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from api.console.words import topic as topic_name
 from api.outbox import Pen
+from api.words import topic as topic_name
 from bot import place_talk
 from bot.library import Library
 from bot.model import Attachment, MediaKind, Place, Relay

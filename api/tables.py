@@ -273,6 +273,7 @@ class Case(Table, table=True):
     __table_args__ = (
         Index("ix_case_one_open", "conversation", unique=True, sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("ix_case_holders", "conversation", "id"),
         Index("ix_case_waiting", "commune", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
     )  # fmt: skip

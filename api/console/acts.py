@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path
 from fastapi.responses import RedirectResponse, Response
 
-from api import casework
+from api import casework, words
 from api import desk as cases
 from api.auth import Member, member_of
-from api.console import case_views, views, words
+from api.console import case_views, views
 from api.console.console import Console
 from api.console.pages import NOTICES, is_day_to_come
 from bot.said import VIETNAM

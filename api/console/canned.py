@@ -6,9 +6,8 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path
 from fastapi.responses import RedirectResponse, Response
 
-from api import casework
+from api import casework, words
 from api.auth import Member, member_of
-from api.console import words
 from api.console.console import Console
 from api.console.pages import NOTICES
 from api.tables import CannedReply

@@ -8,10 +8,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from api import casework
+from api import casework, phones, words
 from api import desk as cases
 from api.auth import Member
-from api.console import history, words
+from api.console import history
 from api.console.views import leads
 from api.tables import CannedReply, Colleague, TeamNote, Visit
 from api.tables import Member as MemberTable
@@ -118,7 +118,7 @@ def beside(connection: sa.Connection, library: Library, case_id: int, member: Me
             for row in connection.execute(sa.select(_visit).where(_visit.c.case_id == case_id).order_by(_visit.c.id))
         ),
         history=history.of_case(connection, library, case_id),
-        phone=casework.masked_phone(casework.phone_of(connection, library, case)),
+        phone=phones.masked(casework.phone_of(connection, library, case)),
         near=people(connection, *near(member), _member.c.id.not_in(taken_in - {None})),
     )
 

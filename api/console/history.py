@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api.console import words
+from api import words
 from api.tables import Log, Member
 from bot.library import Library
 from bot.said import when_promised

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import crew, directory
+from api import crew, directory, words
 from api import desk as cases
 from api.auth import Member, member_of
-from api.console import lead_views, words
+from api.console import lead_views
 from api.console.console import Console
 from api.console.pages import NOTICES, SAFE
 from api.crew import Duty

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import desk as cases
+from api import words
 from api.auth import Member
-from api.console import words
 from api.tables import Case, Leave, Miss
 from api.tables import Member as MemberTable
 from api.tables import Team as TeamTable

@@ -8,7 +8,7 @@ from fastapi import HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.console import words
+from api import words
 
 _HERE = Path(__file__).parent
 _STATIC = {

@@ -10,10 +10,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from api import casework, threads
+from api import casework, phones, threads, words
 from api import desk as cases
 from api.auth import Member
-from api.console import words
 from api.tables import Case, Colleague, Inbox, Log, Media, Offer
 from api.tables import Member as MemberTable
 from bot.library import Library
@@ -251,14 +250,14 @@ def opened(connection: sa.Connection, library: Library, case_id: int, member: Me
 
 def _summary(connection: sa.Connection, library: Library, row: Any) -> Summary:
     channel = row["conversation"].partition(":")[0]
-    phones = casework.phone_keys(library)
+    hidden = phones.keys(library)
     return Summary(
         name=cases.resident_name(connection, row),
         channel=words.CHANNELS.get(channel, channel),
         where=_place(library, row),
         doing=words.step(library, row["topic"], row["flow"], row["step"]),
         answered=tuple(
-            (words.question(library, row["flow"], key), casework.masked_phone(said) if key in phones else str(said))
+            (words.question(library, row["flow"], key), phones.masked(said) if key in hidden else str(said))
             for key, said in row["answers"].items()
         ),
         tried=tuple(row["tried"].get("signs", ())),

@@ -53,7 +53,7 @@ def test_each_commune_has_its_teams_and_a_desk(connection: sa.Connection, gazett
     assert {"Bàn hỗ trợ phường Sa Đéc", "Bàn hỗ trợ tỉnh Đồng Tháp", "Bàn hỗ trợ thành phố Hồ Chí Minh"} <= names
     for code, hamlets in demo.COMMUNES.items():
         found = connection.execute(sa.select(_team.c.rung, _team.c.hamlet).where(_team.c.commune == code)).all()
-        assert sorted(found) == sorted([("commune", ""), *(("hamlet", hamlet) for hamlet in hamlets)])
+        assert sorted(found) == sorted([("desk", ""), *(("hamlet", hamlet) for hamlet in hamlets)])
 
 
 def test_a_hamlet_as_residents_name_it_is_one_of_ours(gazetteer: Gazetteer) -> None:

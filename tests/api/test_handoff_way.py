@@ -57,7 +57,7 @@ async def test_a_place_by_name_finds_the_nearest_member(service: Service) -> Non
     assert lines == [
         "Hồ sơ #1 · Person 2001 · 10:00 21/11",
         "Ở: khu phố 3, Phường Phú Lợi, Thành phố Hồ Chí Minh",
-        "Đang làm: hỏi chuyện chung",
+        "Đang làm: VNeID",
         "Đã trả lời: chưa có",
         "Đã thử: chưa có",
         "Bác nói: máy báo lỗi NFC",
@@ -94,7 +94,7 @@ async def test_the_summary_says_where_the_resident_was_stuck(service: Service) -
     await service.press(TU, "Thông tin bị sai")
     await service.hands_off(TU, "sai ngày sinh")
     summary = service.last(CHAT[LAN])
-    assert "Đang làm: Tạo tài khoản VNeID, bước “lam-the”" in summary
+    assert "Đang làm: Tạo tài khoản VNeID, bước 4 trong" in summary
     assert "Đã thử: Thông tin bị sai" in summary
     case = await service.case()
     assert (case["flow"], case["step"]) == ("vneid-tao-tai-khoan", "lam-the")

@@ -306,6 +306,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
     )
     op.create_index(op.f("ix_case_holder_id"), "case", ["holder_id"], unique=False)
+    op.create_index("ix_case_holders", "case", ["conversation", "id"], unique=False)
     op.create_index(
         "ix_case_one_open",
         "case",

@@ -1,4 +1,4 @@
-"""How the console says things: topics, steps, outcomes, and times of day in Vietnam. Knows no tables."""
+"""How people of the team are told things: topics, steps, outcomes, and times of day in Vietnam. Knows no tables."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ REASONS = {
     "late": "bác chờ lâu quá",
     "other": "lý do khác",
 }
-CHANNELS = {"telegram": "Telegram", "zalo": "Zalo", "web": "trang web", "messenger": "Messenger"}
+CHANNELS = {"telegram": "Telegram", "zalo_oa": "Zalo", "zalo_bot": "Zalo", "web": "trang web", "messenger": "Messenger"}
 FATES = {
     "stored": "",
     "waiting": "đang gửi",
