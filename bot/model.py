@@ -299,6 +299,8 @@ class DayStarts:
 
 #: what a channel can tell
 Happened = Inbound | Reached | TakenOver | Withdrawn
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldWords:
     """A member's words that could be taken back until now. `asked_by` is the inbox row that they came with."""
