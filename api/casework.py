@@ -12,7 +12,7 @@ from typing import Literal
 import sqlalchemy as sa
 import yaml
 
-from api import desk, inbox, phones
+from api import cases, desk, inbox, phones
 from api.inbox import Arrival
 from api.outbox import Pen
 from api.outbox import insert as put_out
@@ -42,12 +42,12 @@ _offer = Offer.__table__  # type: ignore[attr-defined]
 def write_note(connection: sa.Connection, case_id: int, member_id: int, text: str, now: datetime) -> None:
     note = {"case_id": case_id, "member_id": member_id, "text": text, "written_at": now}
     connection.execute(_note.insert(), note)
-    desk.write_log(connection, now, "note_written", case_id=case_id, member_id=member_id)
+    cases.write_log(connection, now, "note_written", case_id=case_id, member_id=member_id)
 
 
 def ask_colleague(connection: sa.Connection, case_id: int, by: int, colleague: int, now: datetime) -> bool:
     """Let another member read along. False when they hold it themselves, or too many do already; twice is once."""
-    case = desk.find(connection, case_id)
+    case = cases.find(connection, case_id)
     if case is None or case["closed_at"] is not None or colleague == case["holder_id"]:
         return False
     asked = colleagues(connection, case_id)
@@ -57,7 +57,7 @@ def ask_colleague(connection: sa.Connection, case_id: int, by: int, colleague: i
         return False
     row = {"case_id": case_id, "member_id": colleague, "asked_by": by, "asked_at": now}
     connection.execute(_colleague.insert(), row)
-    desk.write_log(connection, now, "colleague_asked", case_id=case_id, member_id=by, detail=str(colleague))
+    cases.write_log(connection, now, "colleague_asked", case_id=case_id, member_id=by, detail=str(colleague))
     name = connection.execute(sa.select(_member.c.called).where(_member.c.id == by)).scalar_one()
     text = f"{name} nhờ bạn xem giúp hồ sơ #{case_id}. Mở bàn làm việc, mục “Nhờ mình xem”, để đọc và ghi chú."
     tell_member(connection, colleague, case, text, f"colleague:{case_id}:{colleague}", now)
@@ -67,7 +67,7 @@ def ask_colleague(connection: sa.Connection, case_id: int, by: int, colleague: i
 def let_colleague_go(connection: sa.Connection, case_id: int, by: int, colleague: int, now: datetime) -> None:
     mine = (_colleague.c.case_id == case_id, _colleague.c.member_id == colleague)
     if connection.execute(_colleague.delete().where(*mine)).rowcount:
-        desk.write_log(connection, now, "colleague_left", case_id=case_id, member_id=by, detail=str(colleague))
+        cases.write_log(connection, now, "colleague_left", case_id=case_id, member_id=by, detail=str(colleague))
 
 
 def colleagues(connection: sa.Connection, case_id: int) -> tuple[int, ...]:
@@ -142,7 +142,7 @@ def show_step(
     if case is None or found is None or isinstance(found, Go) or not found.text:
         return False
     _tell(connection, case, StepShown(case=case_id, flow=flow, step=step), f"shown:{flow}:{step}", now)
-    desk.write_log(connection, now, "step_shown", case_id=case_id, member_id=member_id, flow=flow, step=step,
+    cases.write_log(connection, now, "step_shown", case_id=case_id, member_id=member_id, flow=flow, step=step,
                    conversation=case["conversation"])  # fmt: skip
     return True
 
@@ -158,7 +158,7 @@ def hand_back(
         return False
     if not desk.end(connection, case_id, member_id, "handed_back", "", now):
         return False
-    desk.write_log(connection, now, "handed_back", case_id=case_id, member_id=member_id, flow=flow, step=step,
+    cases.write_log(connection, now, "handed_back", case_id=case_id, member_id=member_id, flow=flow, step=step,
                    conversation=case["conversation"])  # fmt: skip
     _tell(connection, case, HandedBack(case=case_id, flow=flow, step=step), "handed_back", now)
     return True
@@ -172,7 +172,7 @@ def _tell(
 
 
 def _held(connection: sa.Connection, case_id: int, member_id: int) -> sa.RowMapping | None:
-    case = desk.find(connection, case_id)
+    case = cases.find(connection, case_id)
     return case if case is not None and case["closed_at"] is None and case["holder_id"] == member_id else None
 
 
@@ -181,8 +181,8 @@ def _held(connection: sa.Connection, case_id: int, member_id: int) -> sa.RowMapp
 
 def move(connection: sa.Connection, case_id: int, by: int, member_id: int, reason: str, now: datetime) -> bool:
     """A lead gives a case to a member outright, on duty or not. False when it is closed or their hands are full."""
-    case = desk.find(connection, case_id)
-    row = desk.member_of(connection, member_id)
+    case = cases.find(connection, case_id)
+    row = cases.member_of(connection, member_id)
     if case is None or case["closed_at"] is not None or row["open_cases"] >= row["capacity"]:
         return False
     if case["holder_id"] == member_id:
@@ -208,7 +208,7 @@ def ask_visit(connection: sa.Connection, case: sa.RowMapping, day: str, place: s
     """Into the door-to-door list of the resident's hamlet; one open visit a case: a new day replaces the old one."""
     connection.execute(_visit.delete().where(_visit.c.case_id == case["id"], _visit.c.done_at.is_(None)))
     connection.execute(_visit.insert(), _to_visit(case, day, place, by, now))
-    desk.write_log(connection, now, "visit_asked", case_id=case["id"], member_id=by, detail=day)
+    cases.write_log(connection, now, "visit_asked", case_id=case["id"], member_id=by, detail=day)
 
 
 def catch_up_visits(connection: sa.Connection, now: datetime) -> int:
@@ -237,7 +237,7 @@ def end_visit(connection: sa.Connection, visit_id: int, by: int, result: Result,
         .returning(_visit.c.case_id)
     ).scalar_one_or_none()
     if ended is not None:
-        desk.write_log(connection, now, "visit_ended", case_id=ended, member_id=by, detail=result)
+        cases.write_log(connection, now, "visit_ended", case_id=ended, member_id=by, detail=result)
     return ended is not None
 
 

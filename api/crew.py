@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 
 import sqlalchemy as sa
 
-from api import auth, desk, directory
+from api import auth, cases, desk, directory
 from api.tables import Leave, Member, Team
 from bot.library import Library
 from bot.said import VIETNAM
@@ -56,13 +56,13 @@ def invite(
         "open_cases": 0, "idle_since": now,
     }  # fmt: skip
     member_id: int = connection.execute(_member.insert().returning(_member.c.id), person).scalar_one()
-    desk.write_log(connection, now, "invited", member_id=by, detail=str(member_id))
+    cases.write_log(connection, now, "invited", member_id=by, detail=str(member_id))
     return auth.make_link(connection, member_id, now, base_url)
 
 
 def new_link(connection: sa.Connection, member_id: int, by: int, now: datetime, base_url: str) -> str:
     """For a phone that was lost or a link that ran out."""
-    desk.write_log(connection, now, "link_made", member_id=by, detail=str(member_id))
+    cases.write_log(connection, now, "link_made", member_id=by, detail=str(member_id))
     return auth.make_link(connection, member_id, now, base_url)
 
 
@@ -72,7 +72,7 @@ def change(connection: sa.Connection, member_id: int, duty: Duty, by: int, now: 
         "duty_to_minute": duty.to_minute, "duty_days": duty.days, "capacity": duty.capacity,
     }  # fmt: skip
     connection.execute(_member.update().where(_member.c.id == member_id).values(values))
-    desk.write_log(connection, now, "member_changed", member_id=by, detail=str(member_id))
+    cases.write_log(connection, now, "member_changed", member_id=by, detail=str(member_id))
 
 
 def give_leave(
@@ -80,7 +80,7 @@ def give_leave(
 ) -> int:
     """Days off, both ends included. When the first is today, what they hold goes on at once. Returns how many cases."""
     directory.give_leave(connection, (member_id,), first_day, last_day)
-    desk.write_log(connection, now, "leave_given", member_id=by, detail=f"{member_id} {first_day} {last_day}")
+    cases.write_log(connection, now, "leave_given", member_id=by, detail=f"{member_id} {first_day} {last_day}")
     if first_day <= now.astimezone(VIETNAM).date() <= last_day:
         return _hand_on(connection, member_id, now)
     return 0
@@ -88,7 +88,7 @@ def give_leave(
 
 def end_leave(connection: sa.Connection, member_id: int, first_day: date, by: int, now: datetime) -> None:
     connection.execute(_leave.delete().where(_leave.c.member_id == member_id, _leave.c.first_day == first_day))
-    desk.write_log(connection, now, "leave_ended", member_id=by, detail=f"{member_id} {first_day}")
+    cases.write_log(connection, now, "leave_ended", member_id=by, detail=f"{member_id} {first_day}")
 
 
 def hand_on_leavers(connection: sa.Connection, now: datetime) -> int:
@@ -103,7 +103,7 @@ def hand_on_leavers(connection: sa.Connection, now: datetime) -> int:
 
 
 def _hand_on(connection: sa.Connection, member_id: int, now: datetime) -> int:
-    held = [case["id"] for case in desk.held_by(connection, member_id)]
+    held = [case["id"] for case in cases.held_by(connection, member_id)]
     return sum(desk.pass_on(connection, one, member_id, "leave", now) for one in held)
 
 

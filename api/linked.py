@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from api import commands, desk, inbox, messenger
+from api import cases, commands, desk, inbox, messenger
 from api.auth import spend_link
 from api.outbox import Pen
 from api.tables import Case, Member, Offer
@@ -45,7 +45,7 @@ def _link_chat(connection: sa.Connection, token: str, chat: str, pen: Pen) -> st
     connection.execute(_member.update().where(_member.c.telegram_chat == chat).values(telegram_chat=""))
     linked = {"telegram_chat": chat, "telegram_open": True}
     connection.execute(_member.update().where(_member.c.id == member_id).values(linked))
-    desk.write_log(connection, pen.now, "chat_linked", member_id=member_id)
+    cases.write_log(connection, pen.now, "chat_linked", member_id=member_id)
     name: str = connection.execute(sa.select(_member.c.name).where(_member.c.id == member_id)).scalar_one()
     return name
 
@@ -53,8 +53,8 @@ def _link_chat(connection: sa.Connection, token: str, chat: str, pen: Pen) -> st
 def unlink(connection: sa.Connection, pen: Pen, chat: str, member_id: int) -> None:
     """What they hold stays theirs: they answer from the console, or pass it on."""
     connection.execute(_member.update().where(_member.c.id == member_id).values(telegram_chat=""))
-    desk.write_log(connection, pen.now, "chat_unlinked", member_id=member_id)
-    pen.member(chat, commands.unlinked(len(desk.held_by(connection, member_id))))
+    cases.write_log(connection, pen.now, "chat_unlinked", member_id=member_id)
+    pen.member(chat, commands.unlinked(len(cases.held_by(connection, member_id))))
 
 
 def reached(connection: sa.Connection, pen: Pen, said: Reached, member_id: int) -> str:
@@ -70,20 +70,20 @@ def reached(connection: sa.Connection, pen: Pen, said: Reached, member_id: int) 
     ).rowcount
     if said.reachable or not changed:
         return ""
-    member = desk.member_of(connection, member_id)
-    desk.write_log(connection, pen.now, "chat_lost", member_id=member_id)
+    member = cases.member_of(connection, member_id)
+    cases.write_log(connection, pen.now, "chat_lost", member_id=member_id)
     desk.set_duty(connection, member_id, False, pen.now)
     offers = sa.select(_offer.c.id, _case.c.conversation).join(_case, _case.c.id == _offer.c.case_id)
     asked = connection.execute(offers.where(_offer.c.member_id == member_id, _offer.c.answered_at.is_(None)))
     lost = [inbox.from_inside(row.conversation, OfferExpired(offer=row.id), f"lost:{row.id}") for row in asked.all()]
     inbox.put(connection, lost, pen.now)
     holding = ", ".join(
-        messenger.briefly(case, desk.resident_name(connection, case)) for case in desk.held_by(connection, member_id)
+        messenger.briefly(case, cases.resident_name(connection, case)) for case in cases.held_by(connection, member_id)
     )
     text = f"{member['name']} không còn nhận được tin Telegram (chặn bot, hoặc đã bỏ tài khoản) nên tạm nghỉ trực."
     if holding:
         text += f" Đang giữ: {holding}. Nhờ người khác nhận thay ở bàn của tổ."
-    for lead in desk.leads(connection, member):
+    for lead in cases.leads(connection, member):
         if lead["id"] != member_id and (chat := messenger.chat_of(lead)):
             pen.member(chat, text)
     return text

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from api import commands, desk, held, linked, media, messenger
-from api.desk import Desk
+from api import cases, commands, desk, held, linked, media, messenger
+from api.cases import Desk
 from api.outbox import Pen
 from api.tables import Case, Inbox, Member
 from bot import record
@@ -41,20 +41,20 @@ def hear(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_
     if said.choice is not None:
         return _tapped(connection, near, pen, said, member_id)
     case_id = _meant(connection, said)
-    cases = desk.held_by(connection, member_id)
+    mine = cases.held_by(connection, member_id)
     if said.text.startswith("/"):
         return _commanded(connection, near, pen, said, member_id, case_id)
-    if case_id is None and not cases:
+    if case_id is None and not mine:
         return False
-    case = desk.find(connection, case_id or cases[0]["id"])
+    case = cases.find(connection, case_id or mine[0]["id"])
     if case is None:
         return False
     if case_id is None and said.edited:
         pen.member(said.chat, "Tin bạn vừa sửa chưa gửi cho ai. Muốn gửi, bạn nhắn lại nhé.")
     elif trouble := _unsendable(said, case):
         pen.member(said.chat, trouble)
-    elif case_id is None and len(cases) > 1:
-        buttons = tuple((f"meant.{one['id']}.{pen.inbox_id}", _about(connection, one)) for one in cases)
+    elif case_id is None and len(mine) > 1:
+        buttons = tuple((f"meant.{one['id']}.{pen.inbox_id}", _about(connection, one)) for one in mine)
         pen.member(said.chat, "Tin này gửi cho ai ạ?", buttons)
     else:
         _address(connection, near, pen, said, case, member_id)
@@ -72,8 +72,8 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
         return True
     case = _of_topic(connection, said.thread)
     if case is None and said.reply_to:
-        found = desk.case_of_message(connection, said.channel, said.chat, said.reply_to)
-        case = desk.find(connection, found) if found else None
+        found = cases.case_of_message(connection, said.channel, said.chat, said.reply_to)
+        case = cases.find(connection, found) if found else None
     if case is None:
         return not said.reply_to and not said.thread
     if said.text.startswith("/"):
@@ -86,7 +86,7 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
     member_id = desk.enrol(connection, said, near, pen.now)
     if case["holder_id"] is None and case["closed_at"] is None:
         desk.take(connection, case["id"], member_id, pen.now, said.chat)
-    case = desk.find(connection, case["id"]) or case
+    case = cases.find(connection, case["id"]) or case
     if refused := _refusal(connection, case, member_id):
         _tell(pen, near, said, case, f"{_about(connection, case)}: {refused}")
     else:
@@ -96,7 +96,7 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
 
 def let_go(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
     """The time to take words back is over: they go, unless the case changed hands meanwhile."""
-    case = desk.find(connection, words.case)
+    case = cases.find(connection, words.case)
     if case is None:
         return
     about, chat = _about(connection, case), pen.conversation.removeprefix("telegram:")
@@ -109,21 +109,21 @@ def let_go(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
 
 def undelivered(connection: sa.Connection, near: Desk, pen: Pen, event: Undelivered) -> None:
     """A resident's channel will never take what a member wrote; `pen` is that resident's."""
-    case = desk.open_of(connection, pen.conversation)
+    case = cases.open_of(connection, pen.conversation)
     if case is not None and case["holder_id"] is not None:
-        holder = desk.member_of(connection, case["holder_id"])
-        messenger.undelivered(pen, near, case, holder, desk.resident_name(connection, case), event.why)
+        holder = cases.member_of(connection, case["holder_id"])
+        messenger.undelivered(pen, near, case, holder, cases.resident_name(connection, case), event.why)
 
 
 def case_moved(connection: sa.Connection, near: Desk, pen: Pen, event: CaseTaken | CaseClosed | HandedBack) -> None:
     """The topic of a case hears who took it, and is put away when it has ended."""
-    case = desk.find(connection, event.case)
+    case = cases.find(connection, event.case)
     if case is None:
         return
     if isinstance(event, CaseTaken):
         messenger.taken(pen, near, case, event.member)
     elif case["closed_at"] is not None:
-        messenger.ended(pen, near, case, desk.resident_name(connection, case))
+        messenger.ended(pen, near, case, cases.resident_name(connection, case))
 
 
 # --- words to a resident ---------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def _meant(connection: sa.Connection, said: Inbound) -> int | None:
         return found
     if not said.reply_to:
         return None
-    answered = desk.case_of_message(connection, said.channel, said.chat, said.reply_to)
+    answered = cases.case_of_message(connection, said.channel, said.chat, said.reply_to)
     return answered or held.case_of(connection, said.chat, said.reply_to)
 
 
@@ -160,7 +160,7 @@ def _refusal(connection: sa.Connection, case: sa.RowMapping, member_id: int) -> 
         return "hồ sơ chưa ai nhận, hoặc bạn đang giữ đủ hồ sơ; tin chưa gửi cho bà con."
     if case["holder_id"] == member_id:
         return ""
-    holder = desk.member_of(connection, case["holder_id"])["called"]
+    holder = cases.member_of(connection, case["holder_id"])["called"]
     return f"hồ sơ đang do {holder} giữ, tin chưa gửi cho bà con."
 
 
@@ -218,7 +218,7 @@ def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, memb
     verb, *rest = (said.choice or "").split(".")
     if verb not in _VERBS or not rest or not all(rest):
         return False
-    case = desk.find(connection, int(rest[0]) if rest[0].isdigit() else 0)
+    case = cases.find(connection, int(rest[0]) if rest[0].isdigit() else 0)
     more = rest[1] if len(rest) == 2 else ""
     if case is None:
         pen.member(said.chat, "Hồ sơ này không còn nữa.")
@@ -235,7 +235,7 @@ def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, memb
             _told_which(connection, near, pen, said, case, member_id, int(more))
         case "show" if case["holder_id"] == member_id:
             pen.member(
-                said.chat, "\n".join(desk.summary(connection, near.library, case)), _ends(case), case_id=case["id"]
+                said.chat, "\n".join(cases.summary(connection, near.library, case)), _ends(case), case_id=case["id"]
             )
         case "undo":
             _undo(connection, pen, said, case, more)
@@ -293,7 +293,7 @@ def _told_which(
         return
     meant = record.read(Inbound, row.body)
     if (known := held.case_of(connection, said.chat, meant.message_id)) and not meant.edited:
-        before = desk.find(connection, known)
+        before = cases.find(connection, known)
         pen.member(said.chat, f"Tin này đã gửi cho {_about(connection, before) if before else f'#{known}'}.")
         return
     _address(connection, near, pen, meant, case, member_id)
@@ -317,16 +317,16 @@ def _commanded(
     name = commands.name_of(said.text)
     if name not in commands.OURS and near.library.answers.command(said.text) is not None:
         return False
-    cases = desk.held_by(connection, member_id)
+    mine = cases.held_by(connection, member_id)
     match name:
         case "truc" | "nghi":
             desk.set_duty(connection, member_id, name == "truc", pen.now)
             pen.member(said.chat, commands.DUTY[name])
         case "hoso":
-            buttons = tuple((f"show.{one['id']}", _about(connection, one)) for one in cases)
-            pen.member(said.chat, "Hồ sơ bạn đang giữ:" if cases else "Bạn không giữ hồ sơ nào.", buttons)
+            buttons = tuple((f"show.{one['id']}", _about(connection, one)) for one in mine)
+            pen.member(said.chat, "Hồ sơ bạn đang giữ:" if mine else "Bạn không giữ hồ sơ nào.", buttons)
         case "xong":
-            meant = [case for case in cases if case_id in (None, case["id"])]
+            meant = [case for case in mine if case_id in (None, case["id"])]
             if len(meant) == 1:
                 _close(connection, near, pen, said, meant[0], member_id, "solved")
             else:
@@ -363,4 +363,4 @@ def _of_topic(connection: sa.Connection, thread: str) -> sa.RowMapping | None:
 
 
 def _about(connection: sa.Connection, case: sa.RowMapping) -> str:
-    return messenger.briefly(case, desk.resident_name(connection, case))
+    return messenger.briefly(case, cases.resident_name(connection, case))

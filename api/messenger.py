@@ -15,7 +15,7 @@ from bot.library import Library
 from bot.model import Attachment, MediaKind, Place, Relay
 
 if TYPE_CHECKING:
-    from api.desk import Desk
+    from api.cases import Desk
 
 #: letters of our own words that are shown when a resident answers them
 MOST_QUOTED = 60

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from api import desk, messenger
-from api.desk import Desk
+from api import cases, messenger, moves
+from api.cases import Desk
 from api.outbox import Pen
 from api.tables import Case, Member, Timer
 from bot import record
@@ -31,27 +31,27 @@ _timer = Timer.__table__  # type: ignore[attr-defined]
 def set_clock(connection: sa.Connection, hours: Hours, now: datetime) -> None:
     """The timer of the next day's start, unless it is set."""
     if connection.execute(sa.select(_timer.c.key).where(_timer.c.key == KEY)).first() is None:
-        desk.set_timer(connection, KEY, TALK, hours.next_start(now), record.to_json(DayStarts()))
+        cases.set_timer(connection, KEY, TALK, hours.next_start(now), record.to_json(DayStarts()))
 
 
 def begin(connection: sa.Connection, near: Desk, pen: Pen) -> None:
     """Tell everybody, and set the clock for tomorrow. Found out after the day's end (we were away), it is left out."""
-    desk.set_timer(connection, KEY, TALK, near.hours.next_start(pen.now), record.to_json(DayStarts()))
+    cases.set_timer(connection, KEY, TALK, near.hours.next_start(pen.now), record.to_json(DayStarts()))
     if not near.hours.open_at(pen.now):
         return
     still_open = sa.select(_case).where(_case.c.closed_at.is_(None)).order_by(_case.c.id)
-    cases = list(connection.execute(still_open).mappings())
-    waiting = [case for case in cases if case["holder_id"] is None]
-    owed = [case for case in cases if case["holder_id"] is not None and case["promised_at"] is not None]
-    provinces = {case["province"] for case in cases}
+    there = list(connection.execute(still_open).mappings())
+    waiting = [case for case in there if case["holder_id"] is None]
+    owed = [case for case in there if case["holder_id"] is not None and case["promised_at"] is not None]
+    provinces = {case["province"] for case in there}
     people = sa.select(_member).where(
         _member.c.province.in_(provinces), _member.c.telegram_chat != "", _member.c.telegram_open,
-        desk.available(pen.now),
+        moves.available(pen.now),
     )  # fmt: skip
     for member in connection.execute(people.order_by(_member.c.id)).mappings():
         chat = messenger.chat_of(member)
         mine = [case for case in owed if case["holder_id"] == member["id"]]
-        if chat and (lines := _lines(connection, near, member, near_to(member, waiting), mine, cases)):
+        if chat and (lines := _lines(connection, near, member, near_to(member, waiting), mine, there)):
             named = near_to(member, waiting)[:MOST_NAMED]
             label = "Nhận" if len(named) == 1 else "Nhận #{}"
             pen.member(chat, "\n".join(lines), tuple((f"take.{one['id']}", label.format(one["id"])) for one in named))
@@ -98,5 +98,5 @@ def _is_late(case: sa.RowMapping) -> bool:
 
 def _about(connection: sa.Connection, near: Desk, case: sa.RowMapping) -> str:
     since = case["opened_at"].astimezone(VIETNAM)
-    name, where = desk.resident_name(connection, case), desk.place_name(near.library, case)
+    name, where = cases.resident_name(connection, case), cases.place_name(near.library, case)
     return f"Hồ sơ #{case['id']} · {name} · {where} · từ {since:%H:%M %d/%m}"

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from api import crew, desk, directory, inbox, morning
+from api import crew, directory, inbox, morning, moves
 from api.house import House
 from api.inbox import Arrival
 from api.tables import Timer
@@ -57,7 +57,7 @@ def keep(connection: sa.Connection, hours: Hours, now: datetime) -> None:
     morning.set_clock(connection, hours, now)
     crew.hand_on_leavers(connection, now)
     directory.expire_duty(connection, now)
-    if mended := desk.mend(connection, now):
+    if mended := moves.mend(connection, now):
         log.warning("cases_without_timer", cases=mended)
 
 

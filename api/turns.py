@@ -16,8 +16,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api import casework, desk, inbox, linked, members, morning, outbox
-from api.desk import Desk
+from api import cases, casework, desk, inbox, linked, members, morning, outbox
+from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
 from api.tables import ConversationRow, Inbox, Log, Media, Miss, Outbox, Timer
@@ -430,6 +430,6 @@ def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> N
     connection.execute(_LATER, [{"row": row.id, "tried": tried, "again_at": again_at, "why": why}])
     if tried >= TRIES:
         connection.execute(_DONE, {"ids": [row.id], "now": now})
-        desk.write_log(connection, now, "laid_aside", conversation=key, detail=f"event {row.id}: {why}")
+        cases.write_log(connection, now, "laid_aside", conversation=key, detail=f"event {row.id}: {why}")
         if row.body.get("kind") != Crashed.__name__ and not key.startswith("desk:"):
             inbox.put(connection, [inbox.from_inside(key, Crashed(message=""), f"crashed:{row.id}")], now)

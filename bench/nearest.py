@@ -22,7 +22,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from api import desk, directory, nearest
+from api import cases, desk, directory, nearest
 from api.settings import Settings
 from api.store import Store
 from api.tables import Case, Leave, Log, Member, Team, metadata
@@ -215,7 +215,7 @@ def race(url: str, store: Store, spots: list[tuple[Commune, str]]) -> None:
                     if desk.take(connection, first + turn // 2, member_id, NOW):
                         won[racer] += 1
                         break
-                    if desk.find(connection, first + turn // 2)["holder_id"] is not None:
+                    if cases.find(connection, first + turn // 2)["holder_id"] is not None:
                         lost[racer] += 1
                         break
         own.stop()

@@ -25,7 +25,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import desk, inbox, timers, turns
-from api.desk import Desk
+from api.cases import Desk
 from api.house import House
 from api.main import build
 from api.outbox import UNKNOWN_FATE, Status

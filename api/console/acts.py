@@ -7,8 +7,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path
 from fastapi.responses import RedirectResponse, Response
 
-from api import casework, words
-from api import desk as cases
+from api import cases, casework, desk, words
 from api.auth import Member, member_of
 from api.console import case_views, views
 from api.console.console import Console
@@ -148,7 +147,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
             # Who holds it asks somebody; a lead who does not hold it decides.
             if to_member and case["holder_id"] != me.id:
                 return "passed" if casework.move(connection, case_id, me.id, to_member, why, now) else "full"
-            cases.pass_on(connection, case_id, me.id, why, now, member=to_member, team=to_team)
+            desk.pass_on(connection, case_id, me.id, why, now, member=to_member, team=to_team)
             return "passed"
 
         return await act(me, case_id, "owner", give)

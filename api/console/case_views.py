@@ -8,8 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from api import casework, phones, words
-from api import desk as cases
+from api import cases, casework, phones, words
 from api.auth import Member
 from api.console import history
 from api.console.views import leads

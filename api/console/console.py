@@ -11,8 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from api import desk as cases
-from api import media
+from api import cases, desk, media
 from api.auth import Member
 from api.console import case_views, views
 from api.console.pages import Pages, plain
@@ -97,7 +96,7 @@ class Console:
     async def say(self, me: Member, case_id: int, text: str, attachments: tuple[Attachment, ...], say_id: str) -> bool:
         now = self.house.now()
         own_id = say_id if _SAY_ID.fullmatch(say_id) else uuid4().hex
-        return await self.act(lambda c: cases.say(c, case_id, me.id, text, attachments, own_id, now))
+        return await self.act(lambda c: desk.say(c, case_id, me.id, text, attachments, own_id, now))
 
     async def say_photo(self, me: Member, case_id: int, request: Request) -> bool:
         """Raises MediaRefused when what came is no picture."""
@@ -112,7 +111,7 @@ class Console:
 
         def send(connection: sa.Connection) -> bool:
             case = cases.find(connection, case_id)
-            if case is None or not cases.say(connection, case_id, me.id, "", (attachment,), own_id, now):
+            if case is None or not desk.say(connection, case_id, me.id, "", (attachment,), own_id, now):
                 return False
             media.insert(connection, kept, case["conversation"], now)
             return True

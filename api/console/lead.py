@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import crew, directory, words
-from api import desk as cases
+from api import cases, crew, directory, words
 from api.auth import Member, member_of
 from api.console import lead_views
 from api.console.console import Console

@@ -6,8 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api import desk as cases
-from api import words
+from api import cases, words
 from api.auth import Member
 from api.tables import Case, Leave, Miss
 from api.tables import Member as MemberTable

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
-from api import casework, media
-from api import desk as cases
+from api import cases, casework, desk, media
 from api.auth import Member, member_of, same_site
 from api.console import acts, canned, install, lead, sign_in, views, visits
 from api.console.acts import MOST_PLACE_LETTERS
@@ -57,7 +56,7 @@ def router(house: House) -> APIRouter:  # one short function a route
     @routes.post("/duty")
     async def duty(me: Me, on: Annotated[str, Form()] = "") -> Response:
         now = house.now()
-        await console.act(lambda c: cases.set_duty(c, me.id, on == "1", now))
+        await console.act(lambda c: desk.set_duty(c, me.id, on == "1", now))
         return RedirectResponse("/team", 303)
 
     @routes.get("/case/{case_id}")
@@ -79,7 +78,7 @@ def router(house: House) -> APIRouter:  # one short function a route
 
         def claim(connection: sa.Connection) -> bool:
             may = views.reach(connection, cases.find(connection, case_id), me) != "none"
-            return may and cases.take(connection, case_id, me.id, now)
+            return may and desk.take(connection, case_id, me.id, now)
 
         taken = await console.act(claim)
         return RedirectResponse(f"/team/case/{case_id}?notice=taken" if taken else "/team?notice=lost", 303)
@@ -87,7 +86,7 @@ def router(house: House) -> APIRouter:  # one short function a route
     @routes.post("/case/{case_id}/decline")
     async def decline(me: Me, case_id: CaseId) -> Response:
         now = house.now()
-        await console.act(lambda c: cases.decline(c, case_id, me.id, now))
+        await console.act(lambda c: desk.decline(c, case_id, me.id, now))
         return RedirectResponse("/team?notice=declined", 303)
 
     @routes.post("/case/{case_id}/say")
@@ -151,7 +150,7 @@ def router(house: House) -> APIRouter:  # one short function a route
 
         def end(connection: sa.Connection) -> bool:
             case = cases.find(connection, case_id)
-            if case is None or not cases.close(connection, case_id, me.id, chosen, visit, now):
+            if case is None or not desk.close(connection, case_id, me.id, chosen, visit, now):
                 return False
             if visit:
                 where = redact(place.strip()[:MOST_PLACE_LETTERS]).text

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import auth, desk
+from api import auth, cases
 from api.console.pages import Pages
 from api.house import House
 
@@ -32,7 +32,7 @@ def router(house: House, pages: Pages) -> APIRouter:
         def spend(connection: sa.Connection) -> bool:
             member_id = auth.spend_link(connection, token, now)
             if member_id is not None:
-                desk.write_log(connection, now, "signed_in", member_id=member_id)
+                cases.write_log(connection, now, "signed_in", member_id=member_id)
             return member_id is not None
 
         if not await house.store.write(spend):
@@ -48,7 +48,7 @@ def router(house: House, pages: Pages) -> APIRouter:
         def end(connection: sa.Connection) -> None:
             member_id = auth.end_sitting(connection, sitting)
             if member_id is not None:
-                desk.write_log(connection, now, "signed_out", member_id=member_id)
+                cases.write_log(connection, now, "signed_out", member_id=member_id)
 
         await house.store.write(end)
         answer = RedirectResponse("/team/sign-in", 303)

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from api import casework, phones, threads, words
-from api import desk as cases
+from api import cases, casework, phones, threads, words
 from api.auth import Member
 from api.tables import Case, Colleague, Inbox, Log, Media, Offer
 from api.tables import Member as MemberTable

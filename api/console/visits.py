@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path
 from fastapi.responses import RedirectResponse, Response
 
-from api import casework, words
-from api import desk as cases
+from api import cases, casework, words
 from api.auth import Member, member_of
 from api.console.console import Console
 from api.console.pages import NOTICES

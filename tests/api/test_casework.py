@@ -11,9 +11,8 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from api import casework, crew, turns
-from api import desk as cases
-from api.desk import Desk
+from api import cases, casework, crew, desk, turns
+from api.cases import Desk
 from api.house import House
 from api.shelf import Shelf
 from api.tables import CannedReply, Case, Inbox, Leave, Log, Member, Miss, Offer, Outbox, SignIn, Team, TeamNote, Visit
@@ -327,7 +326,7 @@ async def test_visits_stand_in_the_list_of_their_place_by_hamlet_and_day(house: 
 
 async def test_a_visit_promised_in_a_messenger_is_in_the_list_too(house: House, phone: Phone) -> None:
     case_id = await put(house, holder=LAN)
-    await house.store.write(lambda c: cases.close(c, case_id, LAN, "visit", "2026-11-22", NOW))
+    await house.store.write(lambda c: desk.close(c, case_id, LAN, "visit", "2026-11-22", NOW))
     lan = await phone(LAN)
     for _ in range(2):
         assert (await lan.get("/team/visits")).text.count("Chưa ghi nhà ở đâu") == 1
@@ -384,7 +383,7 @@ async def test_history_says_when_who_and_why(house: House, phone: Phone) -> None
         log("warned_missed", 12, detail="2")
         log("reopened", 11)
         log("earthquake", 10)
-        cases.take(connection, case_id, LAN, NOW)
+        desk.take(connection, case_id, LAN, NOW)
 
     await house.store.write(past)
     page = (await (await phone(LAN)).get(f"/team/case/{case_id}")).text

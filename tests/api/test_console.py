@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from PIL import Image
 
-from api import desk as cases
-from api import media
+from api import desk, media
 from api.console import routes
 from api.house import House
 from api.news import News
@@ -494,7 +493,7 @@ async def test_a_pulse_says_that_something_changed_and_never_what() -> None:
 
 async def test_a_case_closed_by_the_resident_is_told_to_its_holder(house: House, phone: Phone) -> None:
     case_id = await put(house, holder=LAN)
-    await house.store.write(lambda c: cases.close(c, case_id, LAN, "resident_left", "", NOW))
+    await house.store.write(lambda c: desk.close(c, case_id, LAN, "resident_left", "", NOW))
     page = (await (await phone(LAN)).get(f"/team/case/{case_id}")).text
     assert "Bác đã quay lại với bot" in page
     assert "/say" not in page

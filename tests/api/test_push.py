@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
 from py_vapid import Vapid02
 
-from api import casework, push
-from api import desk as cases
+from api import casework, desk, push
 from api.house import House
 from api.shelf import Shelf
 from api.tables import Inbox, Offer, PushSubscription
@@ -162,7 +161,7 @@ async def test_a_residents_words_wake_their_holder_without_the_words(
         await house.store.write(lambda c: town.resident_says(c, "bac-tu", f"{WORDS} {len(service.heard)}", NOW))
     assert await once(house) == 1
     assert service.heard == [{"text": "Bà con nhắn thêm", "link": f"/team/case/{case_id}"}]
-    await house.store.write(lambda c: cases.close(c, case_id, LAN, "solved", "", NOW))
+    await house.store.write(lambda c: desk.close(c, case_id, LAN, "solved", "", NOW))
     await house.store.write(lambda c: town.resident_says(c, "bac-tu", "cảm ơn", NOW))
     assert await once(house) == 0
 

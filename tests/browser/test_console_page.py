@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from api import casework, directory
-from api import desk as cases
+from api import cases, casework, directory
+from api import desk as acts
 from api.tables import Case, Miss, metadata
 from bot.model import Choice, Reply
 from tests import console_app as town
@@ -125,7 +125,7 @@ def test_a_case_closed_meanwhile_does_not_swallow_the_words(desk: Served, phone_
     case_id = act(desk, lambda c: put_talk(c, holder=LAN))
     page.goto(f"{desk.url}/team/case/{case_id}")
     page.get_by_label("Trả lời bác").fill("Dạ bác")
-    act(desk, lambda c: cases.close(c, case_id, LAN, "resident_left", "", datetime.now(UTC)))
+    act(desk, lambda c: acts.close(c, case_id, LAN, "resident_left", "", datetime.now(UTC)))
     expect(page.get_by_role("alert")).to_contain_text("vừa khép lại")
     expect(page.get_by_label("Trả lời bác")).to_have_value("Dạ bác")
 

@@ -1,0 +1,167 @@
+"""Cases, members and residents as the desk reads them, and the three small writes that everything of the desk shares.
+
+Decides nothing. A resident's words leave here only for who may read them: that is the caller's question.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from api import inbox, nearest, phones, words
+from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
+from bot.handoff import Hours
+from bot.library import Library
+from bot.said import VIETNAM
+
+_case = Case.__table__  # type: ignore[attr-defined]
+_offer = Offer.__table__  # type: ignore[attr-defined]
+_member = Member.__table__  # type: ignore[attr-defined]
+_leave = Leave.__table__  # type: ignore[attr-defined]
+_team = Team.__table__  # type: ignore[attr-defined]
+_log = Log.__table__  # type: ignore[attr-defined]
+_timer = Timer.__table__  # type: ignore[attr-defined]
+_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the desk must know of its surroundings."""
+
+    library: Library
+    hours: Hours
+    #: the team's group on Telegram, "" for none
+    team_chat: str
+    #: a forum topic for each case in that group
+    topics: bool = False
+    #: how long members can take back what they write from their own chat
+    undo_seconds: int = 0
+
+
+def find(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
+    return connection.execute(sa.select(_case).where(_case.c.id == case_id)).mappings().first()
+
+
+def get(connection: sa.Connection, case_id: int) -> sa.RowMapping:
+    return connection.execute(sa.select(_case).where(_case.c.id == case_id)).mappings().one()
+
+
+def locked(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
+    """The newest state of a case, which nobody else changes until this transaction ends."""
+    return connection.execute(sa.select(_case).where(_case.c.id == case_id).with_for_update()).mappings().first()
+
+
+def open_of(connection: sa.Connection, conversation: str) -> sa.RowMapping | None:
+    """The one open case of a conversation, if there is one."""
+    query = sa.select(_case).where(_case.c.conversation == conversation, _case.c.closed_at.is_(None))
+    return connection.execute(query).mappings().first()
+
+
+def held_by(connection: sa.Connection, member_id: int) -> list[sa.RowMapping]:
+    """The open cases of a member, oldest first."""
+    query = sa.select(_case).where(_case.c.holder_id == member_id, _case.c.closed_at.is_(None)).order_by(_case.c.id)
+    return list(connection.execute(query).mappings())
+
+
+def member_of(connection: sa.Connection, member_id: int) -> sa.RowMapping:
+    return connection.execute(sa.select(_member).where(_member.c.id == member_id)).mappings().one()
+
+
+def leads(connection: sa.Connection, case: sa.RowMapping) -> list[sa.RowMapping]:
+    """Who answers for a case's place: the leads of its commune, where it has none those of its province."""
+    lead = sa.select(_member).where(_member.c.role == "lead", _member.c.province == case["province"])
+    near = list(connection.execute(lead.where(_member.c.commune == case["commune"]).order_by(_member.c.id)).mappings())
+    if near or not case["commune"]:
+        return near
+    return list(connection.execute(lead.where(_member.c.commune == "").order_by(_member.c.id)).mappings())
+
+
+def called(connection: sa.Connection, member_id: int) -> str:
+    """ "chị Lan, Tổ công nghệ số khu phố 3": how a resident is told who answers."""
+    query = sa.select(_member.c.called, _team.c.name).join(_team, _team.c.id == _member.c.team_id)
+    row = connection.execute(query.where(_member.c.id == member_id)).one()
+    return f"{row.called}, {row.name}"
+
+
+def case_of_message(connection: sa.Connection, channel: str, chat: str, remote_id: str) -> int | None:
+    """The case to which a message of ours in a member's chat belongs."""
+    query = sa.select(_outbox.c.case_id).where(
+        _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.remote_id == remote_id
+    )
+    found: int | None = connection.execute(query).scalar()
+    return found
+
+
+def words_of(connection: sa.Connection, conversation: str, remote_id: str) -> str:
+    """What a message of ours to a resident said; "" when it is not known."""
+    channel, _, chat = conversation.partition(":")
+    query = sa.select(_outbox.c.body).where(
+        _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.remote_id == remote_id
+    )
+    body = connection.execute(query).scalar()
+    return str(body.get("text", "")) if body else ""
+
+
+def summary(connection: sa.Connection, library: Library, case: sa.RowMapping) -> tuple[str, ...]:
+    """Five lines: who, where, flow and step, answers given, what was tried; then the resident's own words."""
+    doing = words.step(library, case["topic"], case["flow"], case["step"])
+    hidden = phones.keys(library)
+    answers = (
+        f"{words.question(library, case['flow'], key)} {phones.masked(said) if key in hidden else said}"
+        for key, said in case["answers"].items()
+    )
+    given = "; ".join(answers) or "chưa có"
+    tried = ", ".join(case["tried"].get("signs", ())) or "chưa có"
+    opened = case["opened_at"].astimezone(VIETNAM)
+    return (
+        f"Hồ sơ #{case['id']} · {resident_name(connection, case)} · {opened:%H:%M %d/%m}",
+        f"Ở: {place_name(library, case)}",
+        f"Đang làm: {doing}",
+        f"Đã trả lời: {given}",
+        f"Đã thử: {tried}",
+        f"Bác nói: {case['problem'] or '(chưa nói)'}",
+    )
+
+
+def place_name(library: Library, case: sa.RowMapping) -> str:
+    if not case["commune"]:
+        return "chưa rõ"
+    try:
+        commune = library.gazetteer.full_name(case["commune"])
+    except KeyError:  # a code of an older place pack
+        commune = f"xã, phường mã {case['commune']}"
+    return f"{case['hamlet']}, {commune}" if case["hamlet"] else commune
+
+
+def resident_name(connection: sa.Connection, case: sa.RowMapping) -> str:
+    """What the channel calls them, else "Bác" and the number of their case."""
+    query = sa.select(_conversation.c.name).where(_conversation.c.key == case["conversation"])
+    return str(connection.execute(query).scalar() or "") or f"Bác số {case['id']}"
+
+
+def home(library: Library) -> str:
+    return library.home[0] if library.home else ""
+
+
+def spot(library: Library, commune: str, hamlet: str) -> nearest.Spot:
+    at = library.gazetteer.commune(commune)
+    return nearest.Spot(commune=commune, hamlet=hamlet, province=at.province_code, lat=at.lat, lon=at.lon)
+
+
+def write_log(connection: sa.Connection, now: datetime, kind: str, **facts: Any) -> None:
+    row = {"conversation": "", "case_id": None, "member_id": None, "flow": "", "step": "", "detail": "", **facts}
+    connection.execute(_log.insert(), {"at": now, "kind": kind, **row})
+
+
+def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id: str, now: datetime) -> bool:
+    """False for a repeat."""
+    arrival = inbox.from_inside(case["conversation"], event, provider_id)
+    return inbox.put(connection, (arrival,), now) > 0
+
+
+def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: datetime, body: dict[str, Any]) -> None:
+    """Setting a timer again replaces it."""
+    connection.execute(_timer.delete().where(_timer.c.key == key))
+    connection.execute(_timer.insert(), {"key": key, "conversation": conversation, "due_at": due_at, "body": body})
