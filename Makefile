@@ -17,7 +17,7 @@ run: install ## the service with a sample directory, on 127.0.0.1:$(PORT)
 
 test: .venv/installed-dev .venv/chromium ## everything that `check` does, then all tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 4 --dist loadfile
 
 check: .venv/installed-dev ## style, types, and the content: flows, articles, places
 	@$(BIN)/ruff check .

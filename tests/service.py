@@ -103,7 +103,7 @@ class Service:
 
     # --- the database ---
 
-    async def rows(self, query: sa.Select[Any]) -> list[Any]:
+    async def rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[Any]:
         return await self.house.store.read(lambda c: list(c.execute(query).mappings()))
 
     async def write(self, statement: sa.Executable) -> None:
@@ -124,7 +124,7 @@ class Service:
 
     # --- time ---
 
-    async def until(self, what: Callable[[], Awaitable[T]], within_s: float = 10) -> T:
+    async def until(self, what: Callable[[], Awaitable[T]], within_s: float = 30) -> T:
         """The first true result of `what`."""
         end = time.monotonic() + within_s
         while not (found := await what()):
@@ -132,14 +132,15 @@ class Service:
             await asyncio.sleep(0.01)
         return found
 
-    async def quiet(self, within_s: float = 10) -> None:
+    async def quiet(self, within_s: float = 30) -> None:
         """Until every event is done and every message has come to an end."""
         await self.until(self._is_quiet, within_s)
 
     async def _is_quiet(self) -> bool:
-        events = sa.select(INBOX.c.id).where(INBOX.c.done_at.is_(None)).limit(1)
-        open_rows = sa.select(OUTBOX.c.id).where(OUTBOX.c.status < 2).limit(1)
-        return not await self.rows(events) and not await self.rows(open_rows)
+        events = sa.select(INBOX.c.id).where(INBOX.c.done_at.is_(None))
+        open_rows = sa.select(OUTBOX.c.id).where(OUTBOX.c.status < 2)
+        # One statement: between two, a message could end and cause an event that neither would see.
+        return not await self.rows(events.union_all(open_rows))
 
     async def later(self, **by: float) -> None:
         """Move the clock on, wake the loops, and let them finish what was due."""

@@ -74,10 +74,8 @@ async def test_a_pause_is_for_that_chat_alone(service: Service) -> None:
     service.telegram.fail("sendMessage", 429, retry_after=2)
     await send(service, TU, "một", "hai")
     await service.until(lambda: _asked(service, 1))
-    begun = time.monotonic()
     await send(service, NAM, "ba")
     await service.until(lambda: _shown(service, NAM))
-    assert time.monotonic() - begun < 1
     assert service.shown(TU) == []
     service.clock.move(seconds=2)
     await service.quiet()
@@ -118,15 +116,14 @@ async def _shown(service: Service, chat: int) -> bool:
 
 
 async def test_a_slow_chat_delays_nobody_else(service: Service) -> None:
-    service.telegram.fail("sendMessage", 500, wait_s=0.8)
+    service.telegram.fail("sendMessage", 500, wait_s=5)
     await send(service, TU, "chậm")
-    await asyncio.sleep(0.1)
-    begun = time.monotonic()
+    await service.until(lambda: _asked(service, 1))
     for number in range(20):
         await send(service, 3000 + number, "nhanh")
     for number in range(20):
         await service.until(lambda number=number: _shown(service, 3000 + number))  # type: ignore[misc]
-    assert time.monotonic() - begun < 0.6
+    assert service.shown(TU) == []  # still on its way when everybody else has their words
     await service.quiet()
     assert service.shown(TU) == ["chậm"]
 
