@@ -4,6 +4,7 @@ A member with several open cases is asked which one is meant; nothing is ever se
 own chat words wait a moment in which they can be taken back; in the team's group they go at once.
 """
 
+import re
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -72,7 +73,7 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
         return True
     case = _of_topic(connection, said.thread)
     if case is None and said.reply_to:
-        found = cases.case_of_message(connection, said.channel, said.chat, said.reply_to)
+        found = cases.case_of_message(connection, said.channel, said.chat, said.reply_to) or _named_in(said.reply_text)
         case = cases.find(connection, found) if found else None
     if case is None:
         return not said.reply_to and not said.thread
@@ -129,13 +130,19 @@ def case_moved(connection: sa.Connection, near: Desk, pen: Pen, event: CaseTaken
 # --- words to a resident ---------------------------------------------------------------------------------------------
 
 
+def _named_in(text: str) -> int | None:
+    """The case whose number a message of ours begins with: "#12 Bác Tư…", "Hồ sơ #12 ·…"."""
+    number = re.match(r"(?:Hồ sơ )?#(\d{1,12})\b", text)
+    return int(number[1]) if number else None
+
+
 def _meant(connection: sa.Connection, said: Inbound) -> int | None:
     """The case that a message names by itself: by what it changes, or by what it answers."""
     if said.edited and (found := held.case_of(connection, said.chat, said.message_id)):
         return found
     if not said.reply_to:
         return None
-    answered = cases.case_of_message(connection, said.channel, said.chat, said.reply_to)
+    answered = cases.case_of_message(connection, said.channel, said.chat, said.reply_to) or _named_in(said.reply_text)
     return answered or held.case_of(connection, said.chat, said.reply_to)
 
 

@@ -313,6 +313,8 @@ class Sender:
         """The id of a message of unknown fate that did arrive; "" when it did not, or cannot be asked about."""
         name = row["channel"]
         seen = await self.house.store.read(lambda c: _seen_ids(c, name, outgoing.chat, row["marked_at"]))
+        if not seen.alone:
+            return ""
         for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
             try:
                 status, body = await self.post(name, call)
@@ -354,8 +356,13 @@ class Sender:
 
         def work(connection: sa.Connection) -> int:
             lost = (_outbox.c.status == int(Status.SENDING), _outbox.c.marked_at < begun_before)
-            again = _outbox.update().where(*lost)
-            return connection.execute(again.values(status=int(Status.QUEUED), next_at=now, error=UNKNOWN_FATE)).rowcount
+            again = _outbox.update().where(*lost).values(status=int(Status.QUEUED), next_at=now, error=UNKNOWN_FATE)
+            found = connection.execute(again).rowcount
+            # In a group many messages may have been under way at once, and one cannot be told from another: the team
+            # reads such a line twice rather than answering the wrong resident.
+            grouped = _outbox.update().where(_outbox.c.error == UNKNOWN_FATE, _outbox.c.status == sa.text("0"))
+            connection.execute(grouped.where(_outbox.c.chat.like("-%")).values(error="sent again after a restart"))
+            return found
 
         found = await self.house.store.write(work)
         if found:
@@ -428,6 +435,8 @@ class Seen:
     newest: int
     #: those in this very chat that are known to be something else
     known: frozenset[int]
+    #: no other message to this chat is of unknown fate: one that is found can be no other
+    alone: bool
 
 
 def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: datetime) -> Seen:
@@ -457,8 +466,10 @@ def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: dat
         _outbox.c.status < sa.text("2"),
     )
     unwritten = 2 * int(connection.execute(on_wire).scalar_one())
+    unknown = on_wire.where(_outbox.c.chat == chat)
     return Seen(
         before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
         newest=max((number for number, _, _ in ids), default=0) + unwritten,
         known=frozenset(number for number, where, _ in ids if where == chat),
+        alone=int(connection.execute(unknown).scalar_one()) <= 1,
     )

@@ -145,6 +145,8 @@ class Inbound:
     sender: str = ""
     sender_name: str = ""
     reply_to: str | None = None
+    #: how our own message began that was answered; "" when it was nobody's or a person's
+    reply_text: str = ""
     edited: bool = False
     group: bool = False
     thread: str = ""

@@ -146,6 +146,7 @@ class Telegram:
                 sender=str(int(sender.id)),
                 sender_name=_clean(sender.full_name),
                 reply_to=_answered(message),
+                reply_text=_answered_text(message),
                 edited=edited,
                 group=message.chat.type != Chat.PRIVATE,
                 thread=_thread(message),
@@ -319,6 +320,14 @@ def _service(raw: dict[str, object]) -> str:
 def _thread(message: Message) -> str:
     """The topic that a message stands in; the threads of replies in other groups are none."""
     return str(int(message.message_thread_id)) if message.is_topic_message and message.message_thread_id else ""
+
+
+def _answered_text(message: Message) -> str:
+    """How the bot's message began that was answered: it names its case, even where its id was never written down."""
+    replied = message.reply_to_message
+    if replied is None or replied.from_user is None or not replied.from_user.is_bot:
+        return ""
+    return (replied.text or replied.caption or "")[:64]
 
 
 def _answered(message: Message) -> str | None:
