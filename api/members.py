@@ -73,7 +73,7 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
         return True
     case = _of_topic(connection, said.thread)
     if case is None and said.reply_to:
-        found = cases.case_of_message(connection, said.channel, said.chat, said.reply_to) or _named_in(said.reply_text)
+        found = _named_in(said.reply_text) or cases.case_of_message(connection, said.channel, said.chat, said.reply_to)
         case = cases.find(connection, found) if found else None
     if case is None:
         return not said.reply_to and not said.thread
@@ -142,7 +142,7 @@ def _meant(connection: sa.Connection, said: Inbound) -> int | None:
         return found
     if not said.reply_to:
         return None
-    answered = cases.case_of_message(connection, said.channel, said.chat, said.reply_to) or _named_in(said.reply_text)
+    answered = _named_in(said.reply_text) or cases.case_of_message(connection, said.channel, said.chat, said.reply_to)
     return answered or held.case_of(connection, said.chat, said.reply_to)
 
 

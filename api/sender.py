@@ -313,15 +313,17 @@ class Sender:
         """The id of a message of unknown fate that did arrive; "" when it did not, or cannot be asked about."""
         name = row["channel"]
         seen = await self.house.store.read(lambda c: _seen_ids(c, name, outgoing.chat, row["marked_at"]))
-        if not seen.alone:
-            return ""
+        there: list[str] = []
         for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
             try:
                 status, body = await self.post(name, call)
             except UnknownFate as error:
                 raise SendError(f"asking about it failed: {error}") from error
             if found := channel.arrived(outgoing, call, status, body):
-                return found
+                there.append(found)
+            if len(there) >= seen.unknown:
+                return there[0]
+        # Fewer are there than are asked about: which of them cannot be told, so each is sent again.
         return ""
 
     def _failed(self, row: Mapping[str, Any], error: SendError) -> Result:
@@ -435,8 +437,8 @@ class Seen:
     newest: int
     #: those in this very chat that are known to be something else
     known: frozenset[int]
-    #: no other message to this chat is of unknown fate: one that is found can be no other
-    alone: bool
+    #: messages to this chat that are of unknown fate, this one among them
+    unknown: int
 
 
 def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: datetime) -> Seen:
@@ -471,5 +473,5 @@ def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: dat
         before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
         newest=max((number for number, _, _ in ids), default=0) + unwritten,
         known=frozenset(number for number, where, _ in ids if where == chat),
-        alone=int(connection.execute(unknown).scalar_one()) <= 1,
+        unknown=max(1, int(connection.execute(unknown).scalar_one())),
     )
