@@ -3,7 +3,8 @@
 Decides nothing. A resident's words leave here only for who may read them: that is the caller's question.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,10 @@ class Desk:
     topics: bool = False
     #: how long members can take back what they write from their own chat
     undo_seconds: int = 0
+    #: the channels on which a resident's silence closes the way to them
+    windowed: frozenset[str] = frozenset()
+    #: the channels on which what is said at once is one message, with the longest text of one
+    merging: Mapping[str, int] = field(default_factory=dict)
 
 
 def find(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
@@ -143,6 +148,14 @@ def resident_name(connection: sa.Connection, case: sa.RowMapping) -> str:
 
 def home(library: Library) -> str:
     return library.home[0] if library.home else ""
+
+
+def province_of(library: Library, commune: str) -> str:
+    """ "" for no commune, and for a code of an older place pack."""
+    try:
+        return library.gazetteer.commune(commune).province_code if commune else ""
+    except KeyError:
+        return ""
 
 
 def spot(library: Library, commune: str, hamlet: str) -> nearest.Spot:

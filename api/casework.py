@@ -12,7 +12,7 @@ from typing import Literal
 import sqlalchemy as sa
 import yaml
 
-from api import cases, desk, inbox, phones
+from api import cases, desk, directory, inbox, phones
 from api.inbox import Arrival
 from api.outbox import Pen
 from api.outbox import insert as put_out
@@ -20,6 +20,7 @@ from api.tables import CannedReply, Case, Colleague, Inbox, Member, Offer, TeamN
 from bot.flow import Go, Waiting
 from bot.library import Library
 from bot.model import HandedBack, StepShown
+from bot.said import VIETNAM
 
 MOST_COLLEAGUES = 5
 MOST_OWN_REPLIES = 40
@@ -180,13 +181,16 @@ def _held(connection: sa.Connection, case_id: int, member_id: int) -> sa.RowMapp
 
 
 def move(connection: sa.Connection, case_id: int, by: int, member_id: int, reason: str, now: datetime) -> bool:
-    """A lead gives a case to a member outright, on duty or not. False when it is closed or their hands are full."""
+    """A lead gives a case to a member outright, on duty or not. False when it is closed, their hands are full, or they
+    are on leave."""
     case = cases.find(connection, case_id)
     row = cases.member_of(connection, member_id)
     if case is None or case["closed_at"] is not None or row["open_cases"] >= row["capacity"]:
         return False
     if case["holder_id"] == member_id:
         return True
+    if directory.away_until(connection, member_id, now.astimezone(VIETNAM).date()):
+        return False
     desk.pass_on(connection, case_id, by, reason, now, member=member_id)
     if not desk.take(connection, case_id, member_id, now):
         return False  # somebody filled their hands meanwhile; the ladder has it

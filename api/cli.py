@@ -12,13 +12,13 @@ import sqlalchemy as sa
 import typer
 import uvicorn
 
-from api import auth, doctor, logs, main, schema, terminal, versions
+from api import auth, doctor, logs, main, schema, terminal, versions, zalo_connect
 from api.outbox import Pen
 from api.settings import Settings, SettingsError
 from api.settings import load as load_settings
 from api.store import StoreLocked
 from api.tables import Member
-from bot.channels.telegram import Telegram
+from bot.capabilities import CHANNELS
 from bot.flow import FlowError
 from bot.library import Folders, load
 
@@ -30,6 +30,10 @@ member_app = typer.Typer(help="Người của tổ.", no_args_is_help=True)
 app.add_typer(member_app, name="member")
 members_app = typer.Typer(help="Danh sách người của tổ, từ Excel hoặc CSV.", no_args_is_help=True)
 app.add_typer(members_app, name="members")
+zalo_app = typer.Typer(help="Zalo Official Account.", no_args_is_help=True)
+app.add_typer(zalo_app, name="zalo")
+channel_app = typer.Typer(help="Các kênh: Zalo OA, Zalo Bot, Messenger, Telegram.", no_args_is_help=True)
+app.add_typer(channel_app, name="channel")
 
 Jsonl = Annotated[bool, typer.Option("--jsonl", help='One {"text": ...} a line in, one answer a line out.')]
 
@@ -91,7 +95,7 @@ def check() -> None:
     from bot.check import check as check_content
 
     today = main.utc_now().date()
-    problems = check_content(Folders(), (Telegram.capabilities,), today)
+    problems = check_content(Folders(), CHANNELS, today)
     for problem in problems:
         typer.echo(str(problem))
     for line in _left_behind():
@@ -144,6 +148,34 @@ def doctor_command() -> None:
     typer.echo("\n".join(lines))
     if not well:
         raise typer.Exit(1)
+
+
+@zalo_app.command("connect")
+def zalo_connect_command() -> None:
+    """Connect the Official Account: prints the page on which its admin says yes. The service must run."""
+    settings = _settings()
+    if not settings.zalo_accounts() or not settings.public_url:
+        _fail("Cần GOCUA_PUBLIC_URL và các GOCUA_ZALO_OA_* trước đã: xem docs/channels/zalo-oa.md.")
+    back = settings.public_url.rstrip("/") + zalo_connect.BACK_PATH
+    typer.echo("1. Vào developers.zalo.me, mở ứng dụng, mục Official Account, đặt Official Account Callback Url bằng:")
+    typer.echo(f"   {back}")
+    typer.echo("2. Người quản trị OA mở đường dẫn này (dùng trong một giờ), chọn OA rồi bấm Cho phép:")
+    typer.echo(f"   {zalo_connect.consent_link(settings, settings.signing_key())}")
+    typer.echo("3. Trang hiện “Đã nối xong” là được. Xem lại bằng: gocua doctor")
+
+
+@channel_app.command("probe")
+def channel_probe(name: Annotated[str, typer.Argument(help="zalo_oa, zalo_bot, messenger or telegram.")]) -> None:
+    """Go through what only a live account can settle, with your phone beside; keep the report. The service must run."""
+    from api import checklist
+    from api.live_probe import ProbeError
+
+    settings = _settings()
+    try:
+        report = checklist.take(name, settings, doctor.zalo_keys(settings), main.utc_now, typer.echo, typer.prompt)
+    except (ProbeError, sa.exc.SQLAlchemyError) as error:
+        _fail(f"Chưa soát được: {error}")
+    typer.echo(f"\nĐã ghi {report}")
 
 
 @app.command()

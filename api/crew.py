@@ -5,11 +5,15 @@ directory: their past stays theirs.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import uuid4
 
 import sqlalchemy as sa
 
-from api import auth, cases, desk, directory
+from api import auth, cases, commands, desk, directory, inbox, messenger
+from api.inbox import Arrival
+from api.outbox import Pen
+from api.outbox import insert as put_out
 from api.tables import Leave, Member, Team
 from bot.library import Library
 from bot.said import VIETNAM
@@ -20,6 +24,10 @@ _leave = Leave.__table__  # type: ignore[attr-defined]
 
 ROLES = {"member": "Thành viên", "lead": "Trưởng nhóm"}
 MOST_CAPACITY = 50
+#: who goes away today and holds cases has so long to say that they finish them themselves
+CHOOSE = timedelta(minutes=30)
+#: a longer leave is given by the lead
+MOST_OWN_LEAVE = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +83,36 @@ def change(connection: sa.Connection, member_id: int, duty: Duty, by: int, now: 
     cases.write_log(connection, now, "member_changed", member_id=by, detail=str(member_id))
 
 
+# --- leave -----------------------------------------------------------------------------------------------------------
+
+
 def give_leave(
     connection: sa.Connection, member_id: int, first_day: date, last_day: date, by: int, now: datetime
 ) -> int:
     """Days off, both ends included. When the first is today, what they hold goes on at once. Returns how many cases."""
-    directory.give_leave(connection, (member_id,), first_day, last_day)
+    directory.give_leave(connection, (member_id,), first_day, last_day, hand_on_at=_begins(first_day))
     cases.write_log(connection, now, "leave_given", member_id=by, detail=f"{member_id} {first_day} {last_day}")
     if first_day <= now.astimezone(VIETNAM).date() <= last_day:
-        return _hand_on(connection, member_id, now)
+        return hand_on(connection, member_id, now)
     return 0
+
+
+def take_leave(
+    connection: sa.Connection, member_id: int, first_day: date, last_day: date, now: datetime
+) -> tuple[sa.RowMapping, ...]:
+    """A member's own word; their leads are told. Returns what they hold, which goes on when the leave begins, but not
+    before CHOOSE is over: see hand_on and keep."""
+    hand_on_at = max(_begins(first_day), now + CHOOSE)
+    directory.give_leave(connection, (member_id,), first_day, last_day, hand_on_at=hand_on_at)
+    cases.write_log(connection, now, "leave_taken", member_id=member_id, detail=f"{member_id} {first_day} {last_day}")
+    held = cases.held_by(connection, member_id)
+    member = cases.member_of(connection, member_id)
+    days = commands.which_days(first_day, last_day, now.astimezone(VIETNAM).date())
+    text = f"{member['name']} báo nghỉ {days}."
+    if held:
+        text += " Đang giữ: " + ", ".join(messenger.briefly(one, cases.resident_name(connection, one)) for one in held)
+    _tell_leads(connection, member, text, now)
+    return tuple(held)
 
 
 def end_leave(connection: sa.Connection, member_id: int, first_day: date, by: int, now: datetime) -> None:
@@ -91,20 +120,61 @@ def end_leave(connection: sa.Connection, member_id: int, first_day: date, by: in
     cases.write_log(connection, now, "leave_ended", member_id=by, detail=f"{member_id} {first_day}")
 
 
-def hand_on_leavers(connection: sa.Connection, now: datetime) -> int:
-    """Cases held by who is on leave today go back to the ladder. For the minute's timer; returns how many."""
+def come_back(connection: sa.Connection, member_id: int, now: datetime, *, for_good: bool = False) -> None:
+    """On duty from now on: a leave that runs ends yesterday. `for_good`: and none that was to come does."""
     today = now.astimezone(VIETNAM).date()
-    away = (
-        sa.select(_leave.c.member_id)
-        .join(_member, _member.c.id == _leave.c.member_id)
-        .where(_leave.c.first_day <= today, _leave.c.last_day >= today, _member.c.open_cases > 0)
-    )
-    return sum(_hand_on(connection, member_id, now) for member_id in set(connection.scalars(away)))
+    not_over = sa.select(_leave.c.first_day).where(_leave.c.member_id == member_id, _leave.c.last_day >= today)
+    for first_day in connection.scalars(not_over).all():
+        one = (_leave.c.member_id == member_id, _leave.c.first_day == first_day)
+        if first_day < today:
+            connection.execute(_leave.update().where(*one).values(last_day=today - timedelta(days=1)))
+        elif first_day == today or for_good:
+            connection.execute(_leave.delete().where(*one))
+        else:
+            continue
+        cases.write_log(connection, now, "leave_ended", member_id=member_id, detail=f"{member_id} {first_day}")
+    desk.set_duty(connection, member_id, True, now)
 
 
-def _hand_on(connection: sa.Connection, member_id: int, now: datetime) -> int:
+def hand_on_leavers(connection: sa.Connection, now: datetime) -> int:
+    """What is held by who is on leave goes back to the ladder, once a leave. For the minute's timer; returns how many
+    cases."""
+    today = now.astimezone(VIETNAM).date()
+    due = (_leave.c.first_day <= today, _leave.c.last_day >= today, _leave.c.hand_on_at <= now)
+    away = set(connection.scalars(sa.select(_leave.c.member_id).where(*due)))
+    return sum(hand_on(connection, member_id, now) for member_id in sorted(away))
+
+
+def hand_on(connection: sa.Connection, member_id: int, now: datetime) -> int:
+    """Everything they hold goes back to the ladder. Returns how many cases."""
+    keep(connection, member_id, now)
     held = [case["id"] for case in cases.held_by(connection, member_id)]
     return sum(desk.pass_on(connection, one, member_id, "leave", now) for one in held)
+
+
+def keep(connection: sa.Connection, member_id: int, now: datetime) -> None:
+    """From now on nothing that they hold is taken from them because of a leave that runs: they finish it themselves."""
+    runs = (_leave.c.member_id == member_id, _leave.c.first_day <= now.astimezone(VIETNAM).date())
+    connection.execute(_leave.update().where(*runs).values(hand_on_at=None))
+
+
+def _begins(day: date) -> datetime:
+    return datetime.combine(day, time(), VIETNAM).astimezone(UTC)
+
+
+def _tell_leads(connection: sa.Connection, member: sa.RowMapping, text: str, now: datetime) -> None:
+    for lead in cases.leads(connection, member):
+        chat = messenger.chat_of(lead)
+        if chat and lead["id"] != member["id"]:
+            talk = f"desk:telegram:{chat}"
+            arrival = Arrival(channel="telegram", chat=chat, provider_id=f"leave:{uuid4().hex}", conversation=talk,
+                              body={"kind": "MemberTold"})  # fmt: skip
+            pen = Pen(inbox.done(connection, arrival, now), talk, now)
+            pen.member(chat, text)
+            put_out(connection, pen.rows)
+
+
+# --- where and when --------------------------------------------------------------------------------------------------
 
 
 def _point(library: Library, commune: str) -> tuple[float, float]:

@@ -6,6 +6,7 @@ Everything here runs inside a transaction that the caller holds.
 import re
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -79,46 +80,81 @@ def expire_duty(connection: sa.Connection, now: datetime) -> tuple[int, ...]:
 
 
 def give_leave(
-    connection: sa.Connection, members: Iterable[int], first_day: date, last_day: date, reason: str = ""
+    connection: sa.Connection,
+    members: Iterable[int],
+    first_day: date,
+    last_day: date,
+    reason: str = "",
+    *,
+    hand_on_at: datetime | None = None,
 ) -> None:
-    """Days off, both ends included: one member's leave, or everybody's holiday. Again from the same day replaces it."""
-    days = {"first_day": first_day, "last_day": last_day, "reason": reason}
+    """Days off, both ends included: one member's leave, or everybody's holiday. Again from the same day replaces it.
+
+    `hand_on_at`: from then on what they hold goes to others; None: never.
+    """
+    days = {"first_day": first_day, "last_day": last_day, "reason": reason, "hand_on_at": hand_on_at}
     for member_id in members:
         connection.execute(_leave.delete().where(_leave.c.member_id == member_id, _leave.c.first_day == first_day))
         connection.execute(_leave.insert(), {"member_id": member_id, **days})
 
 
+def away(today: date) -> sa.Select[Any]:
+    """The members on leave today, as a query to be asked inside another."""
+    return sa.select(_leave.c.member_id).where(_leave.c.first_day <= today, _leave.c.last_day >= today)
+
+
+def away_until(connection: sa.Connection, member_id: int, today: date) -> date | None:
+    """The last day of a leave that runs today; None for who is not on leave."""
+    runs = (_leave.c.member_id == member_id, _leave.c.first_day <= today, _leave.c.last_day >= today)
+    last: date | None = connection.execute(sa.select(sa.func.max(_leave.c.last_day)).where(*runs)).scalar()
+    return last
+
+
 # --- hamlets ---------------------------------------------------------------------------------------------------------
 
 _COMMUNE, _KEY = sa.bindparam("commune", type_=sa.String), sa.bindparam("key", type_=sa.String)
-_NAMED = sa.union_all(
-    sa.select(_hamlet.c.key, sa.literal_column("0").label("was"))
-    .where(_hamlet.c.commune == _COMMUNE, _hamlet.c.key == _KEY),
-    sa.select(_hamlet.c.key, sa.literal_column("1"))
+_same = _hamlet.alias("same")
+#: keys of the hamlets that once had the name `key`; none while a hamlet of today has it
+NOW_CALLED = (
+    sa.select(_hamlet.c.key)
     .join(_alias, _alias.c.hamlet_id == _hamlet.c.id)
-    .where(_alias.c.commune == _COMMUNE, _alias.c.key == _KEY),
-).order_by("was", "key")  # fmt: skip
-_ENDING = sa.select(_hamlet.c.key).where(_hamlet.c.commune == _COMMUNE, _hamlet.c.key.endswith(_KEY)).order_by("key")
+    .where(_alias.c.commune == _COMMUNE, _alias.c.key == _KEY)
+    .where(~sa.exists().where(_same.c.commune == _COMMUNE, _same.c.key == _KEY))
+    .order_by(_hamlet.c.key)
+)
+#: names, of today or before, that are `key`, and names of today that end in `ending`
+_ALIKE = sa.union_all(
+    sa.select(_hamlet.c.key).where(
+        _hamlet.c.commune == _COMMUNE,
+        sa.or_(_hamlet.c.key == _KEY, _hamlet.c.key.endswith(sa.bindparam("ending", type_=sa.String))),
+    ),
+    sa.select(_alias.c.key).where(_alias.c.commune == _COMMUNE, _alias.c.key == _KEY),
+)
+
+
+def meant_key(connection: sa.Connection, commune: str, text: str) -> str:
+    """The key of the name that a resident of this commune means, of today or before; "" for a text without one.
+
+    "3" alone is khu phố 3 when no other hamlet is a 3.
+    """
+    key = hamlet_key(text)
+    if not key or without_kind(key) != key:
+        return key
+    alike = connection.scalars(_ALIKE, {"commune": commune, "key": key, "ending": f" {key}"}).all()
+    whole = [one for one in alike if without_kind(one) == key]
+    return whole[0] if len(whole) == 1 and key not in alike else key
 
 
 def today_keys(connection: sa.Connection, commune: str, text: str) -> tuple[str, ...]:
     """Member.hamlet_key of the hamlets that a resident of this commune can mean; empty for a text without a name.
 
-    Today's name before an old one; an old one may have been several hamlets'; "3" alone is khu phố 3 when no other
-    hamlet is a 3. A name that nobody has written in stands for itself.
+    Today's name before an old one; an old one may have been several hamlets'. A name that nobody has written in stands
+    for itself.
     """
-    key = hamlet_key(text)
+    key = meant_key(connection, commune, text)
     if not key:
         return ()
-    named = connection.execute(_NAMED, {"commune": commune, "key": key}).all()
-    if named:
-        return (key,) if not named[0].was else tuple(row.key for row in named)
-    if without_kind(key) == key:
-        ending = connection.scalars(_ENDING, {"commune": commune, "key": f" {key}"})
-        whole = [one for one in ending if without_kind(one) == key]
-        if len(whole) == 1:
-            return (whole[0],)
-    return (key,)
+    return tuple(connection.scalars(NOW_CALLED, {"commune": commune, "key": key})) or (key,)
 
 
 def put_hamlet(

@@ -1,11 +1,12 @@
 """What every room of the service shares, built once by main.create_app and passed on. Holds no logic."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from api.channel_log import ChannelLog
 from api.media import MediaStore
 from api.news import News
 from api.settings import Settings
@@ -14,7 +15,9 @@ from api.store import Store
 from bot.channel import Channel
 
 if TYPE_CHECKING:
+    from api.files import Files
     from api.telegram import Line
+    from api.zalo_keys import Keyring
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +28,8 @@ class House:
     shelf: Shelf
     news: News
     media: MediaStore
-    #: the channels that are on, by name; the web chat needs none
-    channels: Mapping[str, Channel]
+    #: the channels that are on, by name; the web chat needs none. One is replaced when its keys are renewed
+    channels: dict[str, Channel]
     #: the clock: aware, UTC
     now: Callable[[], datetime]
     #: signs cookies
@@ -37,3 +40,12 @@ class House:
     loops: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     #: the wire to Telegram for what is no message, when that channel is on
     line: "Line | None" = None
+    #: files on their way to us
+    files: "Files | None" = None
+    #: the keys to Zalo's Official Accounts, when that channel is on
+    keyring: "Keyring | None" = None
+    #: what came and went on the wire, for the operator
+    channel_log: ChannelLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.channel_log = ChannelLog(self.store, self.now)

@@ -15,9 +15,12 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from watchfiles import awatch
 
-from api import casework, demo, health, push, schema, timers, versions, webhooks
+from api import casework, demo, doors, health, push, schema, timers, unsigned, versions, webhooks, zalo_connect
+from api.carrier import Carrier
 from api.chat import routes as chat
 from api.console import routes as console
+from api.fetching import Fetching
+from api.files import Files
 from api.house import House
 from api.media import MediaStore
 from api.news import News
@@ -29,8 +32,13 @@ from api.tables import Team
 from api.telegram import NAME as TELEGRAM
 from api.telegram import Line
 from api.turns import Turns
+from api.zalo_keys import NAME as ZALO_OA
+from api.zalo_keys import OAUTH, Keyring
 from bot.channel import Channel
+from bot.channels.messenger import Messenger
 from bot.channels.telegram import Telegram
+from bot.channels.zalo_bot import ZaloBot
+from bot.channels.zalo_oa import ZaloOa
 from bot.library import Folders
 
 log = structlog.get_logger()
@@ -85,6 +93,7 @@ def create_app(house: House) -> FastAPI:
     app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = house
     app.include_router(webhooks.router(house))
+    app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
     app.include_router(console.router(house))
     app.include_router(chat.router(house))
@@ -95,18 +104,28 @@ def create_app(house: House) -> FastAPI:
 @contextlib.asynccontextmanager
 async def running(house: House) -> AsyncIterator[None]:
     """The loops, from first to last. At the end what is on the wire is waited for, what is queued is written."""
-    async with Sender(house, _bases(house.settings)) as sender:
+    bases = _bases(house.settings)
+    async with Carrier(house, bases) as carrier, Fetching(bases) as fetching, Sender(house, carrier) as sender:
+        house.files = Files(house, fetching)
+        await _open_zalo(house, carrier)
+        await unsigned.look_again(house)
         house.loops = {
             "turns": asyncio.create_task(Turns(house).run()),
             "sender": asyncio.create_task(sender.run()),
             "timers": asyncio.create_task(timers.run(house)),
             "content": asyncio.create_task(_renew(house)),
             "push": asyncio.create_task(push.run(house)),
+            "files": asyncio.create_task(house.files.run()),
+            "channel log": asyncio.create_task(house.channel_log.run()),
         }
         telegram = house.channels.get(TELEGRAM)
         if isinstance(telegram, Telegram):
-            house.line = Line(house, sender, telegram)
+            house.line = Line(house, carrier, telegram)
             house.loops[TELEGRAM] = asyncio.create_task(house.line.run())
+        if house.keyring:
+            house.loops["zalo keys"] = asyncio.create_task(house.keyring.run())
+        if len(house.channels) > (telegram is not None):
+            house.loops["doors"] = asyncio.create_task(doors.open_all(house, carrier))
         try:
             yield
         finally:
@@ -114,6 +133,13 @@ async def running(house: House) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.gather(*house.loops.values(), return_exceptions=True)
     await asyncio.to_thread(house.store.stop)
+
+
+async def _open_zalo(house: House, carrier: Carrier) -> None:
+    """The keys to the Official Accounts, before anything is sent there."""
+    if house.settings.zalo_accounts():
+        house.keyring = Keyring(house, carrier)
+        await house.keyring.begin()
 
 
 async def _renew(house: House) -> None:
@@ -124,16 +150,34 @@ async def _renew(house: House) -> None:
             await house.store.write(lambda c, flows=flows: versions.keep(c, flows, house.now()))  # type: ignore[misc]
 
 
-def _channels(settings: Settings) -> Mapping[str, Channel]:
+def _channels(settings: Settings) -> dict[str, Channel]:
     """The channels whose settings are there. The web chat is always on and needs no translation."""
     channels: dict[str, Channel] = {}
     if token := settings.telegram_token.get_secret_value():
         channels[TELEGRAM] = Telegram(token, settings.telegram_secret.get_secret_value(), settings.telegram_team_chat)
+    if accounts := settings.zalo_accounts():  # its keys come from the database: see zalo_keys.py
+        channels[ZALO_OA] = ZaloOa(settings.zalo_oa_app_id, {one.oa: one.webhook_secret for one in accounts}, {})
+    if token := settings.zalo_bot_token.get_secret_value():
+        channels["zalo_bot"] = ZaloBot(token, settings.zalo_bot_secret.get_secret_value())
+    if token := settings.messenger_page_token.get_secret_value():
+        app_secret, verify = settings.messenger_app_secret, settings.messenger_verify_token
+        channels["messenger"] = Messenger(
+            app_secret.get_secret_value(), verify.get_secret_value(), token, settings.messenger_app_id,
+            other_pages={one.page: one.token for one in settings.messenger_pages()},
+        )  # fmt: skip
     return channels
 
 
 def _bases(settings: Settings) -> Mapping[str, str]:
-    return {TELEGRAM: settings.telegram_api.rstrip("/")}
+    """Where each channel's calls go; without a slash at the end."""
+    given = {
+        TELEGRAM: settings.telegram_api,
+        ZALO_OA: settings.zalo_oa_api,
+        OAUTH: settings.zalo_oa_oauth,
+        "zalo_bot": settings.zalo_bot_api,
+        "messenger": settings.messenger_api,
+    }
+    return {name: base.rstrip("/") for name, base in given.items()}
 
 
 def _hamlets(connection: sa.Connection) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from api import cases, commands, desk, held, linked, media, messenger
+from api import away, carried, cases, commands, crew, desk, held, linked, media, messenger
 from api.cases import Desk
 from api.outbox import Pen
 from api.tables import Case, Inbox, Member
@@ -43,6 +43,8 @@ def hear(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_
         return _tapped(connection, near, pen, said, member_id)
     case_id = _meant(connection, said)
     mine = cases.held_by(connection, member_id)
+    if case_id is None and away.hear(connection, pen, said, member_id):
+        return True
     if said.text.startswith("/"):
         return _commanded(connection, near, pen, said, member_id, case_id)
     if case_id is None and not mine:
@@ -156,7 +158,7 @@ def _unsendable(said: Inbound, case: sa.RowMapping) -> str:
     if elsewhere and any(one.size_bytes > media.MOST_BYTES for one in said.attachments):
         most = media.MOST_BYTES // 1024 // 1024
         return f"Tệp này nặng quá {most} MB, chưa gửi qua được cho bà con. Bạn gửi bản nhỏ hơn nhé."
-    return ""
+    return carried.refused(case["conversation"].partition(":")[0], said.attachments) if elsewhere else ""
 
 
 def _refusal(connection: sa.Connection, case: sa.RowMapping, member_id: int) -> str:
@@ -221,8 +223,11 @@ def _say(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
 
 
 def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int) -> bool:
-    """A button of ours: "take.7", "decline.7", "close.7.solved", "meant.7.123", "show.7", "undo.7.88"."""
+    """A button of ours: "take.7", "decline.7", "close.7.solved", "meant.7.123", "show.7", "undo.7.88", "away.keep"."""
     verb, *rest = (said.choice or "").split(".")
+    if verb == away.VERB:
+        away.tapped(connection, pen, said, member_id, rest[0] if rest else "")
+        return True
     if verb not in _VERBS or not rest or not all(rest):
         return False
     case = cases.find(connection, int(rest[0]) if rest[0].isdigit() else 0)
@@ -326,8 +331,11 @@ def _commanded(
         return False
     mine = cases.held_by(connection, member_id)
     match name:
-        case "truc" | "nghi":
-            desk.set_duty(connection, member_id, name == "truc", pen.now)
+        case "truc":
+            crew.come_back(connection, member_id, pen.now)
+            pen.member(said.chat, commands.DUTY[name])
+        case "nghi":
+            desk.set_duty(connection, member_id, False, pen.now)
             pen.member(said.chat, commands.DUTY[name])
         case "hoso":
             buttons = tuple((f"show.{one['id']}", _about(connection, one)) for one in mine)

@@ -26,6 +26,9 @@ _WORDLESS: dict[MediaKind, str] = {
 }  # fmt: skip
 _UNDELIVERED = {
     "blocked": "tin của bạn không tới được: bà con đã chặn hoặc rời khỏi kênh này. Gọi điện hay ghé nhà nếu cần.",
+    "window": "tin vừa rồi không gửi được: bà con im lâu quá nên kênh này đã khoá chiều nhắn tới. Gọi điện hay "
+    "ghé nhà; khi bà con nhắn lại thì gửi tiếp được.",
+    "unknown": "không rõ tin vừa rồi của bạn đã tới bà con chưa (mạng đứt giữa chừng). Hỏi lại bà con, hoặc gửi lại.",
     "refused": "tin vừa rồi của bạn không gửi tới bà con được. Thử gửi chữ, hoặc hình nhỏ hơn.",
 }
 _IN_TOPIC = "Nhắn trong chủ đề này là bà con nhận được. Bắt đầu bằng // là nói riêng trong tổ."

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from api import cases, messenger, nearest
+from api import cases, joins, messenger, nearest
 from api.outbox import Pen
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
 from bot import handoff, record
@@ -100,8 +100,9 @@ class Step:
         if isinstance(event, handoff.ResidentSaid) or not hours.open_at(self.now):
             return around
         spot = cases.spot(self.desk.library, row["commune"], row["hamlet"]) if row["commune"] else None
-        found = nearest.candidates(self.connection, spot, row["province"], topic=row["topic"],
-                                   resident=row["conversation"], now=self.now)  # fmt: skip
+        served_in = joins.served_in(self.connection, row["conversation"])
+        found = nearest.candidates(self.connection, spot, row["province"], topic=row["topic"], resident=served_in,
+                                   now=self.now)  # fmt: skip
         first = Ladder(named=case.holder or 0) if isinstance(event, handoff.Reopened) else case.ladder
         return replace(around, candidates=(*named(self.connection, first, self.now), *found))
 

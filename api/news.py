@@ -39,7 +39,9 @@ class Listener:
     async def wait(self, timeout_s: float) -> bool:
         """True when there was news, False when the time ran out."""
         try:
-            await asyncio.wait_for(self._event.wait(), timeout_s)
+            # not wait_for: that one of Python 3.11 drops a cancellation that comes together with the news
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()

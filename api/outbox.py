@@ -114,10 +114,36 @@ class Pen:
                 "channel": channel, "chat": chat, "lane": lane, "inbox_id": self.inbox_id, "place": len(self.rows),
                 "conversation": self.conversation, "epoch": epoch, "case_id": case_id, "body": body,
                 "status": Status.SENT if read else Status.QUEUED, "attempts": 0, "next_at": self.now, "owner": "",
-                "marked_at": None, "remote_id": "", "error": "", "created_at": self.now,
+                "marked_at": None, "remote_id": "", "quota": "", "error": "", "created_at": self.now,
                 "sent_at": self.now if read else None,
             }
         )  # fmt: skip
+
+
+def merged(rows: list[dict[str, Any]], text_limit: int) -> list[dict[str, Any]]:
+    """What one event made the bot say to its resident, in as few messages as the texts allow.
+
+    Only words join: of a message with choices, files or a question for a number nothing is taken away from its end.
+    """
+    out: list[dict[str, Any]] = []
+    for row in rows:
+        last = out[-1] if out else None
+        if last and _plain(last) and _joins(row) and all(last[key] == row[key] for key in ("chat", "lane", "epoch")):
+            text = f"{last['body']['text']}\n\n{row['body']['text']}"
+            if len(text) <= text_limit:
+                out[-1] = {**last, "body": {**row["body"], "text": text}}
+                continue
+        out.append(row)
+    return out
+
+
+def _plain(row: dict[str, Any]) -> bool:
+    """Nothing but words of the bot's own."""
+    return _joins(row) and not row["body"].keys() & {"choices", "ask", "picture"}
+
+
+def _joins(row: dict[str, Any]) -> bool:
+    return bool(row["body"].get("text")) and not row["body"].keys() & {"author", "attachments", "native"}
 
 
 def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

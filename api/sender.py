@@ -6,36 +6,30 @@ that is harmless, else held for a person to see. A slow chat holds up its own la
 """
 
 import asyncio
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-import aiohttp
 import sqlalchemy as sa
 import structlog
 
-from api import inbox, media
+from api import fate, inbox
+from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier, UnknownFate
 from api.house import House
 from api.outbox import UNKNOWN_FATE, Status
-from api.tables import Case, ConversationRow, Inbox, Outbox
+from api.tables import Case, ConversationRow, Outbox
 from bot import record
-from bot.channel import Call, Channel, Outgoing, Receipt, SendError
+from bot.channel import Outgoing, SendError, open_until
 from bot.model import Reached, Reply, Undelivered
 
 log = structlog.get_logger()
 
-#: messages under way at once
-MOST_AT_ONCE = 256
 #: a message is given up after so many tries (about three hours of back-off)
 MOST_TRIES = 14
-#: seconds within which a provider must answer
-ANSWER_S = 30.0
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _case = Case.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
@@ -100,13 +94,10 @@ _SETTLE = (
     _outbox.update()
     .where(_outbox.c.id == sa.bindparam("row"))
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
-            error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
+            quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
 )  # fmt: skip
+_HEARD = sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bindparam("key"))
 _NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED)
-
-
-class UnknownFate(Exception):
-    """The connection broke after the request was written: it may have arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,43 +110,38 @@ class Result:
     remote_id: str = ""
     error: str = ""
     sent_at: datetime | None = None
+    quota: str = ""
     #: the chat, as channel and chat, that cannot be written to
     blocked: tuple[str, str] | None = None
     #: conversation of a resident whom a member's words will not reach
     undelivered: str = ""
+    why: Literal["blocked", "refused", "window", "unknown"] = "refused"
     #: the case whose topic in the team's group is `remote_id` from now on
     topic_of: int | None = None
 
 
 class Sender:
-    """The loop, and the only place that speaks to providers. One per process."""
+    """The loop. One per process."""
 
-    def __init__(self, house: House, bases: Mapping[str, str]) -> None:
-        #: `bases`: each channel's base URL, without a slash at the end
-        self.house, self.bases = house, bases
+    def __init__(self, house: House, carrier: Carrier) -> None:
+        self.house, self.carrier = house, carrier
         self.owner = secrets.token_hex(8)
         self.results: list[Result] = []
         self.under_way = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self.pauses: dict[str, datetime] = {}
-        self.http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Sender":
-        limits = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=60)
-        timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=10)
-        self.http = aiohttp.ClientSession(connector=limits, timeout=timeout)
         await self._recover()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Lets what is on the wire come to its end, writes it down, closes."""
+        """Lets what is on the wire come to its end, and writes it down."""
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=ANSWER_S)
         if self.results:
             results, self.results = self.results, []
             await self.house.store.write(lambda c: _settle(c, results))
-        if self.http:
-            await self.http.close()
 
     async def run(self) -> None:
         """Until cancelled: write down what came back, mark what is due, send it."""
@@ -215,6 +201,8 @@ class Sender:
         if result.error:
             log.warning("send_failed", row=row["id"], channel=row["channel"], status=result.status.name,
                         error=result.error, attempts=row["attempts"])  # fmt: skip
+        if result.status != Status.QUEUED:
+            self.carrier.forget(row["id"])
         self.results.append(result)
         self.under_way -= 1
         self.house.news.tell(["outbox"])
@@ -228,18 +216,31 @@ class Sender:
         if until > now:
             return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=row["error"])
         outgoing = _outgoing(row)
+        if channel.capabilities.window_hours:
+            heard_at = await self.house.store.read(lambda c: c.execute(_HEARD, {"key": row["conversation"]}).scalar())
+            bots, members = (open_until(channel.capabilities, heard_at, human=human) for human in (False, True))
+            closes = members if outgoing.human else bots
+            if closes and closes <= now:
+                return self._failed(row, SendError("the channel's window is closed", permanent=True, window=True))
+            outgoing = replace(outgoing, late=bool(bots and bots <= now))
         if row["body"].keys() & {"topic", "edits"}:
             outgoing = await self.house.store.read(lambda c: _aimed(c, row, outgoing))
             if outgoing.topic == "done" and not outgoing.thread:
                 return Result(row=row["id"], status=Status.SENT, next_at=now)
         try:
-            if row["error"] == UNKNOWN_FATE and (found := await self._asked(channel, row, outgoing)):
-                return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
+            if row["error"] == UNKNOWN_FATE:
+                found = await fate.asked(self.carrier, row, outgoing)
+                if found:
+                    return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
+                if found is None and outgoing.human:
+                    # a step of a flow may be read twice; what a person wrote is theirs to write again
+                    return Result(row=row["id"], status=Status.UNKNOWN, next_at=now, error=UNKNOWN_FATE,
+                                  undelivered=row["conversation"], why="unknown")  # fmt: skip
         except SendError as error:
             result = self._failed(row, error)  # still unsure: sent blindly it might come twice
             return result if result.status == Status.DEAD else replace(result, error=UNKNOWN_FATE)
         try:
-            receipt = await self._carry(channel, row["channel"], outgoing)
+            receipt = await self.carrier.carry(row["channel"], row["id"], outgoing)
         except SendError as error:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
                 # somebody took the topic away: its words go on in the group itself
@@ -255,76 +256,8 @@ class Sender:
         made = row["case_id"] if outgoing.topic == "open" else None
         return Result(
             row=row["id"], status=Status.SENT, next_at=now, remote_id=receipt.remote_id, sent_at=self.house.now(),
-            topic_of=made,
+            topic_of=made, quota=receipt.quota,
         )  # fmt: skip
-
-    async def _carry(self, channel: Channel, name: str, outgoing: Outgoing) -> Receipt:
-        """All calls of a message, in order. The receipt is that of the last one that carries it."""
-        receipt = Receipt(remote_id="")
-        for call in channel.render(outgoing):
-            status, body = await self.post(name, call)
-            got = channel.receipt(call, status, body)
-            receipt = got if call.carries else receipt
-        return receipt
-
-    async def post(self, name: str, call: Call) -> tuple[int, bytes]:
-        """One request. Raises SendError when it surely never left, UnknownFate when it may have arrived."""
-        assert self.http is not None
-        data: Any = call.body
-        headers = {"Content-Type": "application/json"}
-        if call.upload is not None:
-            data, headers = await self._form(call), {}
-        try:
-            async with self.http.post(self.bases[name] + call.path, data=data, headers=headers) as answer:
-                return answer.status, await answer.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise SendError(f"cannot connect: {type(error).__name__}") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnknownFate(type(error).__name__) from error
-
-    async def download(self, name: str, path: str, most_bytes: int) -> bytes:
-        """A file of the provider's. Raises SendError when it is too big or not there."""
-        assert self.http is not None
-        try:
-            async with self.http.get(self.bases[name] + path) as answer:
-                data = await answer.content.read(most_bytes + 1)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnknownFate(type(error).__name__) from error
-        if answer.status != 200 or len(data) > most_bytes:
-            raise SendError(f"no such file, or too big: {answer.status}", permanent=True)
-        return data
-
-    async def _form(self, call: Call) -> aiohttp.FormData:
-        assert call.upload is not None
-        form = aiohttp.FormData(quote_fields=False)
-        for key, value in json.loads(call.body).items():
-            form.add_field(key, value)
-        media_id = call.upload.ref.removeprefix("media:")
-        row = await self.house.store.read(lambda c: media.find(c, media_id))
-        if row is None:
-            raise SendError("the file is no longer kept", permanent=True)
-        data = await asyncio.to_thread(self.house.media.bytes_of, row["path"])
-        form.add_field(
-            call.upload.field, data, filename=call.upload.name or f"{row['kind']}", content_type=row["content_type"]
-        )
-        return form
-
-    async def _asked(self, channel: Channel, row: Mapping[str, Any], outgoing: Outgoing) -> str:
-        """The id of a message of unknown fate that did arrive; "" when it did not, or cannot be asked about."""
-        name = row["channel"]
-        seen = await self.house.store.read(lambda c: _seen_ids(c, name, outgoing.chat, row["marked_at"]))
-        there: list[str] = []
-        for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
-            try:
-                status, body = await self.post(name, call)
-            except UnknownFate as error:
-                raise SendError(f"asking about it failed: {error}") from error
-            if found := channel.arrived(outgoing, call, status, body):
-                there.append(found)
-            if len(there) >= seen.unknown:
-                return there[0]
-        # Fewer are there than are asked about: which of them cannot be told, so each is sent again.
-        return ""
 
     def _failed(self, row: Mapping[str, Any], error: SendError) -> Result:
         now = self.house.now()
@@ -335,7 +268,7 @@ class Sender:
                 f"Nhóm Telegram của tổ đã đổi số: đặt GOCUA_TELEGRAM_TEAM_CHAT={error.moved_to} rồi khởi động lại."
             )
         # "later" is no failure: a burst in one group may hear it many times over
-        given_up = row["attempts"] >= MOST_TRIES and error.retry_after_s is None
+        given_up = row["attempts"] >= (error.tries or MOST_TRIES) and (error.retry_after_s is None or error.tries)
         if error.permanent or error.blocked or given_up:
             if row["chat"] == self.house.settings.telegram_team_chat:
                 self.house.worries["telegram_team_chat"] = f"Nhóm Telegram của tổ không nhận được tin: {error}"
@@ -343,6 +276,7 @@ class Sender:
                 row=row["id"], status=Status.DEAD, next_at=now, error=str(error),
                 blocked=(row["channel"], row["chat"]) if error.blocked else None,
                 undelivered=row["conversation"] if row["body"].get("author") == "member" else "",
+                why="window" if error.window else "blocked" if error.blocked else "refused",
             )  # fmt: skip
         if error.retry_after_s is not None:
             until = now + timedelta(seconds=error.retry_after_s)
@@ -380,7 +314,7 @@ def _outgoing(row: Mapping[str, Any]) -> Outgoing:
         ids = tuple(f"{reply.menu}.{place}" for place in range(1, len(reply.choices) + 1))
     return Outgoing(
         chat=row["chat"], text=reply.text, choices=reply.choices, choice_ids=ids, attachments=reply.attachments,
-        ask=reply.ask,
+        ask=reply.ask, human=reply.author == "member",
     )  # fmt: skip
 
 
@@ -407,7 +341,7 @@ def _later(row: Mapping[str, Any], now: datetime, why: str) -> Result:
 def _settle(connection: sa.Connection, results: list[Result]) -> None:
     rows = [
         {"row": r.row, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id, "error": r.error,
-         "sent_at": r.sent_at}
+         "quota": r.quota, "sent_at": r.sent_at}
         for r in results
     ]  # fmt: skip
     connection.execute(_SETTLE, rows)
@@ -421,57 +355,7 @@ def _settle(connection: sa.Connection, results: list[Result]) -> None:
             gone = Reached(channel=channel, chat=chat, reachable=False)
             told.append(inbox.from_channel(gone, f"refused:{one.row}"))
         if one.undelivered:
-            why = Undelivered(why="blocked" if one.blocked else "refused")
+            why = Undelivered(why=one.why)
             told.append(inbox.from_inside(one.undelivered, why, f"undelivered:{one.row}"))
     if told:
         inbox.put(connection, told, results[0].next_at)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """Message ids of the series that a chat's messages are counted in: Telegram counts all private chats together."""
-
-    #: the highest that was known before the try
-    before: int
-    #: the highest that can have been given out since
-    newest: int
-    #: those in this very chat that are known to be something else
-    known: frozenset[int]
-    #: messages to this chat that are of unknown fate, this one among them
-    unknown: int
-
-
-def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: datetime) -> Seen:
-    group = chat.startswith("-")
-    ours = sa.select(_outbox.c.chat, _outbox.c.remote_id, _outbox.c.sent_at.label("at")).where(
-        _outbox.c.channel == channel, _outbox.c.remote_id != ""
-    )
-    theirs = sa.select(_inbox.c.chat, _inbox.c.body["message_id"].as_string(), _inbox.c.received_at.label("at")).where(
-        _inbox.c.channel == channel
-    )
-    if group:
-        ours, theirs = ours.where(_outbox.c.chat == chat), theirs.where(_inbox.c.chat == chat)
-    newest = [
-        *connection.execute(ours.order_by(_outbox.c.id.desc()).limit(2000)),
-        *connection.execute(theirs.order_by(_inbox.c.id.desc()).limit(2000)),
-    ]
-    ids = [
-        (int(number), where, at)
-        for where, number, at in newest
-        if number and number.isdigit() and (where == chat or not (group or where.startswith("-")))
-    ]
-    # Ids that were given out but never written down: one for each message on the wire, as many again for answers
-    # to them that have not reached us yet.
-    on_wire = sa.select(sa.func.count()).where(
-        _outbox.c.channel == channel,
-        sa.or_(_outbox.c.status == sa.text("1"), _outbox.c.error == UNKNOWN_FATE),
-        _outbox.c.status < sa.text("2"),
-    )
-    unwritten = 2 * int(connection.execute(on_wire).scalar_one())
-    unknown = on_wire.where(_outbox.c.chat == chat)
-    return Seen(
-        before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
-        newest=max((number for number, _, _ in ids), default=0) + unwritten,
-        known=frozenset(number for number, where, _ in ids if where == chat),
-        unknown=max(1, int(connection.execute(unknown).scalar_one())),
-    )

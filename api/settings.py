@@ -3,12 +3,28 @@
 Absent: the channel is off. Half-set: the start is refused and every missing name is told. No secret has a default.
 """
 
+import re
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.channels_file import Account, Page, Several
+from api.channels_file import read as read_channels
+from bot.channels.zalo_oa import Buttons
+
+#: a channel, where its values are found, and the settings that go together
+_CHANNELS = (
+    ("the Zalo Official Account", "see docs/channels/zalo-oa.md",
+     ("zalo_oa_app_id", "zalo_oa_app_secret", "zalo_oa_oa_secret", "zalo_oa_oa_id")),
+    ("the Zalo bot", "see docs/channels/zalo-bot.md", ("zalo_bot_token", "zalo_bot_secret")),
+    ("Messenger", "see docs/channels/messenger.md",
+     ("messenger_page_token", "messenger_app_secret", "messenger_verify_token")),
+)  # fmt: skip
+#: as a browser writes it; http only for a trial
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
 
 class SettingsError(ValueError):
@@ -16,7 +32,9 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GOCUA_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GOCUA_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     database_url: str = "sqlite:///gocua.db"
     #: where residents reach us, without a slash at the end; empty: no webhooks, Telegram is polled
@@ -28,12 +46,45 @@ class Settings(BaseSettings):
     telegram_token: SecretStr = SecretStr("")
     telegram_secret: SecretStr = SecretStr("")
     telegram_api: str = "https://api.telegram.org"
+    #: one app may serve several Official Accounts: see channels_file
+    zalo_oa_app_id: str = ""
+    zalo_oa_app_secret: SecretStr = SecretStr("")
+    #: signs what Zalo sends: the key of the webhook page, not the app's own
+    zalo_oa_oa_secret: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("GOCUA_ZALO_OA_OA_SECRET", "GOCUA_ZALO_OA_SECRET")
+    )
+    zalo_oa_oa_id: str = Field(
+        default="", validation_alias=AliasChoices("GOCUA_ZALO_OA_OA_ID", "GOCUA_ZALO_OA_ID")
+    )
+    #: begins the chain of keys; empty: `gocua zalo connect` does
+    zalo_oa_refresh_token: SecretStr = SecretStr("")
+    zalo_oa_api: str = "https://openapi.zalo.me"
+    zalo_oa_oauth: str = "https://oauth.zaloapp.com"
+    #: the form of buttons that was seen to work on this OA; off: numbered text
+    zalo_oa_buttons: Buttons = "off"
+    #: a public address of the picture on the form that asks for a phone number
+    zalo_oa_form_picture: str = ""
+    #: the code with which Zalo verifies that this address is ours
+    zalo_verify: str = ""
+    zalo_bot_token: SecretStr = SecretStr("")
+    zalo_bot_secret: SecretStr = SecretStr("")
+    zalo_bot_api: str = "https://bot-api.zaloplatforms.com"
+    messenger_page_token: SecretStr = SecretStr("")
+    messenger_app_secret: SecretStr = SecretStr("")
+    messenger_verify_token: SecretStr = SecretStr("")
+    #: tells our own echoes from those of other apps
+    messenger_app_id: str = ""
+    messenger_api: str = "https://graph.facebook.com"
+    #: further Official Accounts and pages; see api/channels_file.py
+    channels_file: str = ""
     #: the team's own group, where any member answers by replying; empty: none
     telegram_team_chat: str = ""
     #: a forum topic for each case in that group
     telegram_team_topics: bool = False
     #: for so long a member can take back what they write from their own chat; 0: it goes at once
     member_undo_seconds: int = Field(default=10, ge=0, le=60)
+    #: the sites whose pages may frame the web chat, separated by commas: "https://xa-a.gov.vn,https://xa-b.gov.vn"
+    chat_origins: str = ""
     #: a sample directory is put into an empty database
     demo: bool = False
     #: pictures and files lie here; empty: "media" beside the database
@@ -61,11 +112,67 @@ class Settings(BaseSettings):
         if self.telegram_team_topics and not self.telegram_team_chat:
             missing.append("GOCUA_TELEGRAM_TEAM_CHAT is missing while GOCUA_TELEGRAM_TEAM_TOPICS is set: the number of "
                            "a group with topics on, in which the bot may manage topics")  # fmt: skip
+        missing += self._half_set_channels()
+        missing += [
+            f"GOCUA_CHAT_ORIGINS: {one!r} must be an origin such as https://xa-a.gov.vn, with no path and no slash at "
+            "its end" for one in self.framing_origins if not _ORIGIN.fullmatch(one)
+        ]  # fmt: skip
+        try:
+            several = self._several()
+        except ValueError as error:
+            missing += str(error).splitlines()
+        else:
+            if several.accounts and not self.zalo_oa_app_id:
+                missing.append("GOCUA_ZALO_OA_APP_ID is missing while GOCUA_CHANNELS_FILE names accounts of Zalo")
+            if several.pages and not self.messenger_page_token.get_secret_value():
+                missing.append("GOCUA_MESSENGER_PAGE_TOKEN is missing while GOCUA_CHANNELS_FILE names pages")
+        if not re.fullmatch(r"[\w-]*", self.zalo_verify):
+            missing.append("GOCUA_ZALO_VERIFY is the code alone: what stands between zalo_verifier and .html")
         if not self.database_url.startswith(("sqlite:///", "postgresql")):
             missing.append("GOCUA_DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://...")
         if missing:
             raise ValueError("\n".join(missing))
         return self
+
+    def _half_set_channels(self) -> list[str]:
+        """What is missing of the channels that are set in part."""
+        missing: list[str] = []
+        for channel, where, needed in _CHANNELS:
+            given = {name for name in needed if _shown(getattr(self, name))}
+            if given and given != set(needed):
+                for name in needed:
+                    if name not in given:
+                        missing.append(f"GOCUA_{name.upper()} is missing while others of {channel} are set: {where}")
+        if self.zalo_oa_refresh_token.get_secret_value() and not self.zalo_oa_app_id:
+            missing.append("GOCUA_ZALO_OA_APP_ID is missing while GOCUA_ZALO_OA_REFRESH_TOKEN is set")
+        secret = self.zalo_bot_secret.get_secret_value()
+        if secret and not 8 <= len(secret) <= 256:
+            missing.append("GOCUA_ZALO_BOT_SECRET must be 8 to 256 characters")
+        return missing
+
+    def zalo_accounts(self) -> tuple[Account, ...]:
+        """The Official Accounts that are served, () when that channel is off."""
+        if not self.zalo_oa_app_id:
+            return ()
+        first = Account(
+            oa=self.zalo_oa_oa_id,
+            webhook_secret=self.zalo_oa_oa_secret.get_secret_value(),
+            refresh_token=self.zalo_oa_refresh_token.get_secret_value(),
+            buttons=self.zalo_oa_buttons,
+        )
+        return (first, *(one for one in self._several().accounts if one.oa != first.oa))
+
+    def messenger_pages(self) -> tuple[Page, ...]:
+        """The pages beside the one of GOCUA_MESSENGER_PAGE_TOKEN."""
+        return self._several().pages
+
+    def _several(self) -> Several:
+        return read_channels(Path(self.channels_file)) if self.channels_file else Several()
+
+    @property
+    def framing_origins(self) -> tuple[str, ...]:
+        """The origins that may frame the web chat, as given."""
+        return tuple(one for one in (part.strip() for part in self.chat_origins.split(",")) if one)
 
     @property
     def database_file(self) -> Path | None:
@@ -93,6 +200,10 @@ class Settings(BaseSettings):
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(48), encoding="ascii")
         return path.read_text(encoding="ascii").strip()
+
+
+def _shown(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def load(**given: object) -> Settings:

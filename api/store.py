@@ -5,10 +5,12 @@ a timer. A unit that raises is taken out and the others are done again without i
 """
 
 import asyncio
+import contextlib
+import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -51,6 +53,8 @@ class Store:
         self._file = settings.database_file
         self.engine = _engine(settings.database_url, writer=True)
         self._readers = _engine(settings.database_url, writer=False)
+        autocommit = {"isolation_level": "AUTOCOMMIT", "poolclass": sa.NullPool}
+        self._alone = None if self._file else sa.create_engine(settings.database_url, **autocommit)
         self._units: queue.Queue[_Unit | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="read")
@@ -100,6 +104,22 @@ class Store:
     def read_now(self, work: Work[T]) -> T:
         with self._readers.connect() as connection:
             return work(connection)
+
+    @contextlib.asynccontextmanager
+    async def only_one(self, what: str) -> AsyncIterator[None]:
+        """One at a time among all processes on this database. Who dies while holding it sets it free at once."""
+        if self._alone is None:  # an SQLite file has one process
+            yield
+            return
+        key = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+        take = sa.select(sa.func.pg_try_advisory_lock(key))
+        connection = await asyncio.to_thread(self._alone.connect)
+        try:
+            while not await asyncio.to_thread(lambda: connection.execute(take).scalar()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)  # another process has it
+            yield
+        finally:
+            await asyncio.to_thread(connection.close)  # of no pool: the session ends, and its lock with it
 
     # --- the writing thread ------------------------------------------------------------------------------------
 

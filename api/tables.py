@@ -8,7 +8,19 @@ Nothing here reads or writes.
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.types import JSON, TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -109,6 +121,8 @@ class ConversationRow(Table, table=True):
     #: False after the provider said that this chat cannot be written to
     reachable: bool = True
     name: str = ""
+    #: when the resident last did something that a channel's window counts from
+    heard_at: datetime | None = _moment(nullable=True)
     updated_at: datetime = _moment()
 
 
@@ -145,6 +159,8 @@ class Outbox(Table, table=True):
     #: when the newest try began: a message of unknown fate has a higher id than any that was known then
     marked_at: datetime | None = _moment(nullable=True)
     remote_id: str = ""
+    #: what the provider counted it against ("paid": money), "" where it does not say
+    quota: str = ""
     error: str = _long()
     created_at: datetime = _moment()
     sent_at: datetime | None = _moment(nullable=True)
@@ -265,6 +281,8 @@ class Leave(Table, table=True):
     first_day: date = Field(primary_key=True)
     last_day: date
     reason: str = ""
+    #: when what they hold goes to others; None: it stays theirs, or has gone
+    hand_on_at: datetime | None = _moment(nullable=True)
 
 
 class Case(Table, table=True):
@@ -352,6 +370,23 @@ class Media(Table, table=True):
     stored_at: datetime = _moment()
 
 
+class WantedFile(Table, table=True):
+    """A file that lies with a provider and has to be fetched before its address expires: gone once it is in media."""
+
+    __tablename__ = "wanted_file"
+    #: the media id under which it will be kept
+    id: str = Field(primary_key=True)
+    conversation: str = Field(index=True)
+    channel: str
+    ref: str = _long()
+    #: what the provider calls it
+    kind: str
+    name: str = ""
+    attempts: int = 0
+    #: None: given up
+    next_at: datetime | None = _moment(nullable=True, index=True)
+
+
 class SignIn(Table, table=True):
     """A one-time link to the console, by the hash of its token."""
 
@@ -375,6 +410,9 @@ class Miss(Table, table=True):
     given_topic: str = ""
     handled_at: datetime | None = _moment(nullable=True)
     conversation: str = ""
+    #: where they live, as far as it was known then
+    commune: str = ""
+    province: str = ""
 
 
 class TeamNote(Table, table=True):
@@ -447,6 +485,81 @@ class PushSubscription(Table, table=True):
     inbox_mark: int = Field(sa_column=Column(Id, nullable=False))
     failures: int = 0
     next_at: datetime = _moment()
+
+
+class ZaloKey(Table, table=True):
+    """The pair of keys to one Official Account. Its refresh token works once: see api/zalo_keys.py."""
+
+    __tablename__ = "zalo_key"
+    oa: str = Field(primary_key=True)
+    access: str = ""
+    refresh: str = ""
+    #: the one before, for the record
+    previous: str = ""
+    #: hash of the refresh token in the settings that this row began with: another one there replaces the pair
+    seed: str = ""
+    refreshed_at: datetime | None = _moment(nullable=True)
+    expires_at: datetime | None = _moment(nullable=True)
+    #: Zalo was asked for a new pair and the answer is not written down yet
+    asked_at: datetime | None = _moment(nullable=True)
+    #: what a person must mend; "" while all is well
+    trouble: str = ""
+    #: the form of buttons that this OA refused
+    refused_buttons: str = ""
+
+
+class HeldWebhook(Table, table=True):
+    """A request whose signature fits no key we have. Encrypted; looked at again when the settings change."""
+
+    __tablename__ = "held_webhook"
+    id: int | None = _id()
+    channel: str
+    received_at: datetime = _moment(index=True)
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ChannelLogRow(Table, table=True):
+    """What a provider sent, or answered to what was sent: see api/channel_log.py. Never anyone's words."""
+
+    __tablename__ = "channel_log"
+    __table_args__ = (Index("ix_channel_log_channel", "channel", "id"),)
+    id: int | None = _id()
+    at: datetime = _moment(index=True)
+    channel: str
+    #: came or went
+    way: str
+    kind: str
+    #: the provider's id of what came
+    ref: str = ""
+    size_bytes: int = 0
+    #: how it was proved to be the provider's; "" not at all
+    verified: str = ""
+    #: HTTP's; 0 when no answer came, or for what came
+    status: int = 0
+    #: the provider's own error code
+    code: str = ""
+    note: str = _long()
+    took_ms: int = 0
+
+
+class Joined(Table, table=True):
+    """A chat that shares its resident with others, by that resident's own wish. One row a chat, two at least."""
+
+    conversation: str = Field(primary_key=True)
+    #: the same in every chat of this resident: the key of the one that was joined to first
+    resident: str = Field(index=True)
+    joined_at: datetime = _moment()
+
+
+class JoinCode(Table, table=True):
+    """A one-time code that joins the chat which asked for it to the one in which it is typed. Gone once used."""
+
+    __tablename__ = "join_code"
+    conversation: str = Field(primary_key=True)
+    code: str = Field(unique=True)
+    expires_at: datetime = _moment()
+    #: the chat in which it was typed first: nobody else's from then on
+    claimed_by: str = ""
 
 
 class FlowVersion(Table, table=True):

@@ -4,7 +4,6 @@ With a public URL Telegram calls us; without one we ask it. Both end in webhooks
 """
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,12 @@ import orjson
 import structlog
 
 from api import media, webhooks
+from api.carrier import Carrier, UnknownFate
 from api.house import House
-from api.media import Kept, MediaRefused
-from api.sender import Sender, UnknownFate
+from api.media import MediaRefused, kept_as
 from bot.channel import Call, SendError, Webhook
 from bot.channels.telegram import Telegram
+from bot.model import MediaKind
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class Line:
     """The wire to Telegram for calls that are no messages."""
 
     house: House
-    sender: Sender
+    carrier: Carrier
     channel: Telegram
 
     async def open(self) -> None:
@@ -88,34 +88,31 @@ class Line:
 
     async def call(self, call: Call) -> bytes:
         """A call that carries no message; its answer's body. Raises SendError or UnknownFate."""
-        status, body = await self.sender.post(NAME, call)
+        status, body = await self.carrier.post(NAME, call)
         answer: Any = orjson.loads(body) if status == 200 else {}
         if not (isinstance(answer, dict) and answer.get("ok")):
             self.channel.receipt(call, status, body)  # raises what the answer means
             raise SendError(f"Telegram answered {status}")
         return body
 
-    async def fetch(self, file_id: str, conversation: str) -> str | None:
-        """A file that somebody sent, into the media store; its id there. None when it can no longer be had."""
-        media_id = kept_as(file_id)
+    async def fetch(self, file_id: str, conversation: str, kind: MediaKind = "file", name: str = "") -> str | None:
+        """A file that somebody sent, into the media store; its id there. None when it can never be had.
+
+        Raises SendError when Telegram cannot be reached now.
+        """
+        media_id = kept_as(conversation, file_id)
         if await self.house.store.read(lambda c: media.find(c, media_id)):
             return media_id
         try:
             path = self.channel.file_path(await self.call(self.channel.get_file(file_id)))
-            data = await self.sender.download(NAME, path, media.MOST_BYTES)
-            kept = await asyncio.to_thread(self.house.media.keep_as, media_id, data)
-        except (SendError, UnknownFate, MediaRefused) as error:
-            log.warning("file_not_fetched", error=type(error).__name__)
+            data = await self.carrier.download(NAME, path, media.MOST_BYTES)
+            kept = await asyncio.to_thread(self.house.media.keep_as, media_id, data, kind, name)
+        except UnknownFate as error:
+            raise SendError(f"the file did not come: {error}") from error
+        except (SendError, MediaRefused) as error:
+            log.warning("file_not_fetched", channel=NAME, error=type(error).__name__)
+            if isinstance(error, SendError) and not error.permanent:
+                raise
             return None
-        await self.house.store.write(lambda c: _write(c, kept, conversation, self.house))
+        await self.house.store.write(lambda c: media.insert(c, kept, conversation, self.house.now()))
         return media_id
-
-
-def kept_as(file_id: str) -> str:
-    """The media id under which a provider's file is kept: the same however often it is asked for."""
-    return "tg" + hashlib.sha256(file_id.encode()).hexdigest()[:30]
-
-
-def _write(connection: Any, kept: Kept, conversation: str, house: House) -> None:
-    if media.find(connection, kept.id) is None:
-        media.insert(connection, kept, conversation, house.now())

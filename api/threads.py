@@ -4,13 +4,15 @@ The order is that of cause: a reply stands after the event that caused it. Reads
 question, and a person's reading is written down by the caller.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from api import files
 from api.tables import Inbox, Outbox
+from bot.model import Attachment, MediaKind
 
 Who = Literal["resident", "bot", "member"]
 #: how far a line got: "stored" for the resident's own, "waiting", "sent", "failed" (never delivered), "unknown"
@@ -23,11 +25,16 @@ _outbox = Outbox.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A picture, voice or file in a line; `ref` is "media:<id>" when we hold its bytes."""
+    """A picture, voice or file in a line; `ref` is "media:<id>" when we hold its bytes. `lost`: it cannot be had."""
 
-    kind: str
+    kind: MediaKind
     ref: str
     name: str
+    lost: bool = False
+
+    @property
+    def attachment(self) -> Attachment:
+        return Attachment(kind=self.kind, ref=self.ref, name=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class Line:
     ask: str = ""
     provider_id: str = ""
     picked: str = ""
+    #: the conversation's key, where lines of several stand in one list
+    chat: str = ""
 
 
 _THEIRS = (
@@ -78,7 +87,9 @@ def thread(connection: sa.Connection, key: str, most: int = 200) -> tuple[Line, 
     theirs = [_their_line(row) for row in connection.execute(_THEIRS, where).mappings()]
     lines = [line for line in theirs if line is not None]
     lines += fresh(connection, key, 0, most)
-    return tuple(sorted(lines, key=lambda line: tuple(map(int, line.id.split("."))))[-most:])
+    lines = sorted(lines, key=lambda line: tuple(map(int, line.id.split("."))))[-most:]
+    lost = files.lost(connection, key) if any(line.attachments for line in lines) else frozenset()
+    return tuple(_without(line, lost) for line in lines) if lost else tuple(lines)
 
 
 def fresh(connection: sa.Connection, key: str, after: int, most: int = 200) -> tuple[Line, ...]:
@@ -86,6 +97,10 @@ def fresh(connection: sa.Connection, key: str, after: int, most: int = 200) -> t
     channel, _, chat = key.partition(":")
     rows = connection.execute(_OURS, {"channel": channel, "chat": chat, "after": after, "most": most}).mappings()
     return tuple(_our_line(row) for row in reversed(list(rows)) if row["status"] != 5 and row["body"])
+
+
+def _without(line: Line, lost: frozenset[str]) -> Line:
+    return replace(line, attachments=tuple(replace(one, lost=one.ref in lost) for one in line.attachments))
 
 
 def _their_line(row: Any) -> Line | None:

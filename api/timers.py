@@ -55,7 +55,8 @@ def _arrival(row: Any) -> Arrival:
 def keep(connection: sa.Connection, hours: Hours, now: datetime) -> None:
     """What must always be set: the next day's start, and a next moment for every open case."""
     morning.set_clock(connection, hours, now)
-    crew.hand_on_leavers(connection, now)
+    if hours.open_at(now):  # no resident is told in the night that somebody else comes
+        crew.hand_on_leavers(connection, now)
     directory.expire_duty(connection, now)
     if mended := moves.mend(connection, now):
         log.warning("cases_without_timer", cases=mended)

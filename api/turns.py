@@ -16,18 +16,20 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api import cases, casework, desk, inbox, linked, members, morning, outbox
+from api import cases, casework, desk, inbox, joins, linked, media, members, morning, outbox
 from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
-from api.tables import ConversationRow, Inbox, Log, Media, Miss, Outbox, Timer
+from api.tables import ConversationRow, Inbox, Log, Miss, Outbox, Timer
 from bot import record
 from bot.engine import advance
 from bot.handoff import Hours
 from bot.model import (
     CaseClosed,
     CaseEvent,
+    CaseMoved,
     CaseTaken,
+    CodeTyped,
     Conversation,
     Crashed,
     DayStarts,
@@ -36,6 +38,8 @@ from bot.model import (
     HandedBack,
     HeldWords,
     Inbound,
+    JoinAnswered,
+    JoinAsked,
     LeaveCase,
     Missed,
     Note,
@@ -46,6 +50,7 @@ from bot.model import (
     Remember,
     Reply,
     Undelivered,
+    Unjoined,
     WaitExpired,
 )
 
@@ -64,7 +69,6 @@ _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _log = Log.__table__  # type: ignore[attr-defined]
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
-_media = Media.__table__  # type: ignore[attr-defined]
 _miss = Miss.__table__  # type: ignore[attr-defined]
 
 _CASE_KINDS = {cls.__name__ for cls in get_args(CaseEvent)}
@@ -80,7 +84,7 @@ _NEW = {
     "postgresql": postgresql.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
 }
 _LOCK = (
-    sa.select(_conversation.c.key, _conversation.c.state, _conversation.c.name)
+    sa.select(_conversation.c.key, _conversation.c.state, _conversation.c.name, _conversation.c.heard_at)
     .where(_conversation.c.key.in_(sa.bindparam("keys", expanding=True)))
     .with_for_update(skip_locked=True, key_share=True)
 )
@@ -102,7 +106,7 @@ _SAVE = (
     _conversation.update()
     .where(_conversation.c.key == sa.bindparam("row"))
     .values(state=sa.bindparam("state"), epoch=sa.bindparam("epoch"), name=sa.bindparam("name"),
-            updated_at=sa.bindparam("updated_at"))
+            heard_at=sa.bindparam("heard"), updated_at=sa.bindparam("updated_at"))
 )  # fmt: skip
 _UNSET = _timer.delete().where(_timer.c.key.in_(sa.bindparam("keys", expanding=True)))
 
@@ -157,6 +161,8 @@ class Turns:
             team_chat=house.settings.telegram_team_chat,
             topics=house.settings.telegram_team_topics,
             undo_seconds=house.settings.member_undo_seconds,
+            windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
+            merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
         )
         batch = await house.store.write(lambda c: take(c, near, house.now(), only))
         house.news.tell(batch.told)
@@ -197,7 +203,7 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
         return batch
     blank = [
         {"key": key, "channel": row.channel, "chat": row.chat, "state": {}, "state_version": 1, "epoch": 0,
-         "reachable": True, "name": "", "updated_at": now}
+         "reachable": True, "name": "", "heard_at": None, "updated_at": now}
         for key, row in sorted(opened.items())
     ]  # fmt: skip
     connection.execute(_NEW[connection.dialect.name], blank)
@@ -240,7 +246,7 @@ class _Work:
         channel, _, chat = stored.key.partition(":")
         blank = Conversation(channel=channel, chat=chat)
         before = state = record.conversation(stored.state) if stored.state else blank
-        name = stored.name
+        name, heard_at = stored.name, stored.heard_at
         for row in rows:
             if row.next_at > self.now:
                 break
@@ -263,11 +269,15 @@ class _Work:
             if "point" in row.body:
                 self.pins.append({"row": row.id, "without": {**row.body, "point": {}}})
             name = row.body.get("sender_name") or name if row.body.get("kind") == "Inbound" else name
+            if row.body["kind"] == "Inbound" or (row.body["kind"] == "Reached" and row.body["reachable"]):
+                heard_at = row.received_at  # from here a channel's window counts
             self.done.append(row.id)
             self.batch.events += 1
-            self.outbox += pen.rows
-        if state != before or name != stored.name:
-            self._save(stored.key, before, state, name)
+            longest = self.near.merging.get(channel)
+            self.outbox += outbox.merged(pen.rows, longest) if longest else pen.rows
+        heard_anew = heard_at != stored.heard_at and channel in self.near.windowed
+        if state != before or name != stored.name or heard_anew:
+            self._save(stored.key, before, state, name, heard_at)
 
     def event(self, row: Any, state: Conversation, pen: Pen) -> Conversation | None:
         """One event: the next state, or None when it has to be looked at again a moment later."""
@@ -305,7 +315,13 @@ class _Work:
             if member_id is not None and members.hear(self.connection, self.near, pen, event, member_id):
                 self.batch.at_desk = True
                 return state
+        if joins.is_stale(self.connection, event, row.conversation):
+            return state
+        if isinstance(event, Inbound) and (moved := self._follow(state, event, pen)):
+            state = self.advance(state, moved, pen)
         after = self.advance(state, event, pen)
+        if isinstance(event, Inbound):
+            joins.share(self.connection, state, after, pen)
         if isinstance(event, CaseTaken | CaseClosed | HandedBack):
             members.case_moved(self.connection, self.near, pen, event)
         return after
@@ -336,18 +352,33 @@ class _Work:
                 case Note():
                     self._log(pen, effect.what, flow=effect.flow, step=effect.step, detail=effect.detail)
                 case Missed():
-                    self._miss(pen, effect)
+                    self._miss(pen, effect, after.place.commune if after.place else "")
+                case JoinAsked():
+                    joins.give_code(self.connection, pen)
+                case CodeTyped(code=code):
+                    joins.read_code(self.connection, pen, code)
+                case JoinAnswered(agreed=agreed):
+                    joins.answer(self.connection, pen, after, agreed)
+                case Unjoined():
+                    joins.leave(self.connection, pen)
                 case Forget():
                     self._erase(pen)
         return after
 
+    def _follow(self, state: Conversation, said: Inbound, pen: Pen) -> CaseMoved | None:
+        """A case that is open in another chat of this resident comes to where they write to the team."""
+        moved = joins.follow(self.connection, self.near.library, state, said, pen.conversation, self.now)
+        self.batch.at_desk = self.batch.at_desk or moved is not None
+        return moved
+
     def _again(self, row: Any, pause: timedelta, why: str, attempts: int) -> None:
         self.later.append({"row": row.id, "tried": attempts, "again_at": self.now + pause, "why": why})
 
-    def _save(self, key: str, before: Conversation, state: Conversation, name: str) -> None:
+    def _save(self, key: str, before: Conversation, state: Conversation, name: str, heard_at: datetime | None) -> None:
         self.saved.append(
-            {"row": key, "state": record.to_json(state), "epoch": state.epoch, "name": name, "updated_at": self.now}
-        )
+            {"row": key, "state": record.to_json(state), "epoch": state.epoch, "name": name, "heard": heard_at,
+             "updated_at": self.now}
+        )  # fmt: skip
         if state.wake_at != before.wake_at:
             self.unset.append(f"wake:{key}")
             if state.wake_at is not None:
@@ -360,10 +391,11 @@ class _Work:
              "flow": flow, "step": step, "detail": detail}
         )  # fmt: skip
 
-    def _miss(self, pen: Pen, effect: Missed) -> None:
+    def _miss(self, pen: Pen, effect: Missed, commune: str) -> None:
         row = {
             "at": self.now, "why": effect.why, "text": effect.text, "topic": effect.topic, "given_topic": "",
-            "handled_at": None, "conversation": pen.conversation,
+            "handled_at": None, "conversation": pen.conversation, "commune": commune,
+            "province": cases.province_of(self.near.library, commune),
         }  # fmt: skip
         self.connection.execute(_miss.insert(), row)
 
@@ -392,10 +424,9 @@ class _Work:
         )
         desk.forget(self.connection, key)
         casework.forget(self.connection, key)
+        joins.erase(self.connection, pen)
         self.connection.execute(_miss.delete().where(_miss.c.conversation == key))
-        paths = self.connection.execute(sa.select(_media.c.path).where(_media.c.conversation == key)).scalars()
-        self.batch.erased += [Path(path) for path in paths]
-        self.connection.execute(_media.delete().where(_media.c.conversation == key))
+        self.batch.erased += media.forget(self.connection, key)
         self._log(pen, "forgotten")
 
     def write(self) -> None:

@@ -24,7 +24,6 @@ REASONS = {
     "late": "bác chờ lâu quá",
     "other": "lý do khác",
 }
-CHANNELS = {"telegram": "Telegram", "zalo_oa": "Zalo", "zalo_bot": "Zalo", "web": "trang web", "messenger": "Messenger"}
 FATES = {
     "stored": "",
     "waiting": "đang gửi",

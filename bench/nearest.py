@@ -3,7 +3,8 @@
     python bench/nearest.py [--members 457800] [--queries 800]
 
 Everybody is invented, from a fixed seed: teams over all communes of today, 4.85 members each, a hundred thousand closed
-cases. Then how long `candidates` takes with 30 % and with 1 % on duty, and 600 claims that race for 300 cases.
+cases. Then how long `candidates` takes with 30 % and with 1 % on duty (the quietest of five rounds), and 600 claims
+that race for 300 cases.
 PostgreSQL: GOCUA_TEST_POSTGRES_URL, else the server of the development package.
 """
 
@@ -37,6 +38,8 @@ CLOSED_CASES = 100_000
 CLAIMS, RACERS = 600, 6
 #: queries not counted: the first ones compile the statements
 WARM_UP = 50
+#: the machine may be shared: the same questions are asked so often
+ROUNDS = 5
 DAY, NIGHT = 30, 1  # percent on duty
 _team, _member, _case, _leave, _log = (
     table.__table__
@@ -164,26 +167,46 @@ def put_on_duty(engine: sa.Engine, percent: int) -> None:
 
 
 def ask(store: Store, spots: list[tuple[Commune, str]], percent: int, queries: int) -> None:
+    """Each round asks the same; the quietest one is told, and against it what the round trip of nothing takes."""
     for title, is_known in (("new residents", False), ("residents with a case before", True)):
-        chance = random.Random(SEED)
-        took_ms: list[float] = []
-        rungs: Counter[str] = Counter()
         with closing(store.engine.connect()) as connection:
-            for number in range(queries + WARM_UP):
-                commune, hamlet = chance.choice(spots)
-                topic = chance.choice((*TOPICS, "", "", ""))
-                resident = f"zalo:{chance.randrange(CLOSED_CASES)}" if is_known else ""
-                spot = _spot(commune, hamlet if chance.random() < 0.6 else "")
-                began = time.perf_counter()
-                found = nearest.candidates(connection, spot, spot.province, topic=topic, resident=resident, now=NOW)
-                if number >= WARM_UP:
-                    took_ms.append((time.perf_counter() - began) * 1000)
-                    rungs[found[0].rung if found else "nobody"] += 1
-        took_ms.sort()
+            floor_ms = trip_ms(connection, queries)
+            rounds = [ask_once(connection, spots, queries, is_known) for _ in range(ROUNDS)]
+        took_ms, rungs = min(rounds, key=lambda one: one[0][len(one[0]) // 2])
         p50, p99 = took_ms[len(took_ms) // 2], took_ms[len(took_ms) * 99 // 100]
         first = ", ".join(f"{rung} {share * 100 / queries:.1f} %" for rung, share in rungs.most_common())
-        print(f"  {percent:2} % on duty, {title}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, longest {took_ms[-1]:.1f} ms; "
-              f"first: {first}")  # fmt: skip
+        print(f"  {percent:2} % on duty, {title}: p50 {p50:.2f} ms ({p50 / floor_ms:.0f} times SELECT 1), "
+              f"p99 {p99:.2f} ms, longest {took_ms[-1]:.1f} ms; first: {first}")  # fmt: skip
+
+
+def ask_once(
+    connection: sa.Connection, spots: list[tuple[Commune, str]], queries: int, is_known: bool
+) -> tuple[list[float], Counter[str]]:
+    """How long each query took, sorted, in milliseconds; and how often each rung came first."""
+    chance = random.Random(SEED)
+    took_ms: list[float] = []
+    rungs: Counter[str] = Counter()
+    for number in range(queries + WARM_UP):
+        commune, hamlet = chance.choice(spots)
+        topic = chance.choice((*TOPICS, "", "", ""))
+        resident = f"zalo:{chance.randrange(CLOSED_CASES)}" if is_known else ""
+        spot = _spot(commune, hamlet if chance.random() < 0.6 else "")
+        began = time.perf_counter()
+        found = nearest.candidates(connection, spot, spot.province, topic=topic, resident=resident, now=NOW)
+        if number >= WARM_UP:
+            took_ms.append((time.perf_counter() - began) * 1000)
+            rungs[found[0].rung if found else "nobody"] += 1
+    return sorted(took_ms), rungs
+
+
+def trip_ms(connection: sa.Connection, queries: int) -> float:
+    """The median of a query that does nothing: what no query can be faster than."""
+    nothing, took_ms = sa.text("SELECT 1"), []
+    for _ in range(queries):
+        began = time.perf_counter()
+        connection.execute(nothing).scalar()
+        took_ms.append((time.perf_counter() - began) * 1000)
+    return sorted(took_ms)[queries // 2]
 
 
 def race(url: str, store: Store, spots: list[tuple[Commune, str]]) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import desk, inbox, timers, turns
+from api.carrier import Carrier
 from api.cases import Desk
 from api.house import House
 from api.main import build
@@ -223,7 +224,7 @@ class Wire:
 
     def __init__(self, town: Town) -> None:
         self.town = town
-        self.sender = Sender(town.house, {})
+        self.sender = Sender(town.house, Carrier(town.house, {}))
         self.carried: dict[int, str] = {}
         self.slow: list[tuple[datetime, dict[str, Any]]] = []
         self.ids = count(1)
@@ -232,7 +233,7 @@ class Wire:
 
     def killed(self) -> None:
         self.slow.clear()
-        self.sender = Sender(self.town.house, {})
+        self.sender = Sender(self.town.house, Carrier(self.town.house, {}))
         lost = _outbox.update().where(_outbox.c.status == int(Status.SENDING))
         self.town.writes.append(
             lambda c: c.execute(lost.values(status=int(Status.QUEUED), next_at=self.town.now, error=UNKNOWN_FATE))

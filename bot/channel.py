@@ -7,28 +7,16 @@ gives back what came of them. One more channel is one more file in bot/channels/
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
+from bot.capabilities import Capabilities as Capabilities
 from bot.model import Attachment, Choice, Happened
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: what a resident reads in place of a file that their channel cannot carry
 NOT_CARRIED = "(Có gửi kèm một tệp mà ở đây chưa chuyển được. Bác cần thì nhắn con một tiếng nhé.)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a channel carries. Lengths in characters, sizes in bytes. Drives rendering, `gocua check` and the docs."""
-
-    name: str
-    text_limit: int
-    max_choices: int
-    label_limit: int
-    buttons: bool
-    photo_out: bool
-    voice_out: bool
-    asks_location: bool
-    asks_phone: bool
-    photo_limit_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +190,17 @@ class Channel(Protocol):
         Raises SendError when the answer is neither: ask again later, for "no" would send it twice.
         """
         ...
+
+
+def open_until(can: Capabilities, heard_at: datetime | None, *, human: bool) -> datetime | None:
+    """When the window closes for what the bot (`human`: a member) writes; None when it never does.
+
+    Nobody has been heard on a channel with a window: it closed long ago.
+    """
+    hours = can.human_hours if human else can.window_hours
+    if not hours:
+        return None
+    return (heard_at or _LONG_AGO) + timedelta(hours=hours)
 
 
 def split(text: str, limit: int) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from bot.channel import Capabilities
+from bot.capabilities import Capabilities
+from bot.channel import listed, split
 from bot.flow import (
     VERDICTS,
     Ask,
@@ -29,6 +30,7 @@ from bot.flow import (
     ways,
 )
 from bot.library import INTAKE, Folders
+from bot.model import Choice
 from knowledge import articles as article_files
 from knowledge.articles import Article, ArticlesError
 from knowledge.search import TOPICS
@@ -45,21 +47,22 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the smallest of the channels carries."""
+    """What the poorest of the channels carries."""
 
     text: int
     label: int
     choices: int
+    channels: tuple[Capabilities, ...] = ()
 
     @classmethod
     def of(cls, capabilities: Iterable[Capabilities]) -> "Limits":
-        """A channel without buttons shows its choices as numbered lines: it limits neither labels nor their number."""
+        """Labels are limited only by buttons that cannot be numbers instead; their number is limited everywhere."""
         known = tuple(capabilities)
-        buttons = [one for one in known if one.buttons]
         return cls(
             text=min((one.text_limit for one in known), default=10_000),
-            label=min((one.label_limit for one in buttons), default=10_000),
-            choices=min((one.max_choices for one in buttons), default=10_000),
+            label=min((one.label_limit for one in known if one.buttons and not one.long_labels), default=10_000),
+            choices=min((one.max_choices for one in known), default=10_000),
+            channels=known,
         )
 
 
@@ -121,6 +124,7 @@ def check_flow(flow: Flow, limits: Limits, today: date) -> Iterator[Problem]:
     for step in flow.steps.values():
         yield from _choices(flow, step, limits)
         yield from _texts(flow, step, limits)
+        yield from _bubbles(flow, step, limits)
 
 
 def _head(flow: Flow, limits: Limits, today: date) -> Iterator[Problem]:
@@ -194,7 +198,7 @@ def _choices(flow: Flow, step: Step, limits: Limits) -> Iterator[Problem]:
         case Choose():
             labels = [option.label for option in step.options]
             if len(labels) > limits.choices:
-                yield _at(flow, step, f"{len(labels)} options, but only {limits.choices} buttons fit: split it")
+                yield _at(flow, step, f"{len(labels)} options, but only {limits.choices} fit everywhere: split it")
         case Do():
             labels = [sign.sign for sign in step.stuck]
             if not labels:
@@ -224,6 +228,40 @@ def _texts(flow: Flow, step: Step, limits: Limits) -> Iterator[Problem]:
             if name not in known:
                 message = f"{{{name}}} is asked nowhere before: add an `ask` with `as: {name}`, or use {{{PLACE_KEY}}}"
                 yield _at(flow, step, message)
+
+
+def _bubbles(flow: Flow, step: Step, limits: Limits) -> Iterator[Problem]:
+    """What a resident reads at once, with every `say` before it, must not become a wall of messages anywhere."""
+    if isinstance(step, Say | Go):
+        return
+    text = "\n\n".join((*_before(flow, step, frozenset()), step.text))
+    labels = [option.label for option in step.options] if isinstance(step, Choose) else []
+    choices = tuple(Choice(id=str(place), label=label) for place, label in enumerate(labels))
+    for one in limits.channels:
+        number = bubbles(one, text, choices, pictures=bool(step.picture))
+        if number > one.most_bubbles and len(step.text) <= one.text_limit:
+            most = f"{one.most_bubbles} fit on {one.title or one.name}"
+            yield _at(flow, step, f"with all that is said before it this is {number} messages, {most}: shorten it")
+            return
+
+
+def bubbles(one: Capabilities, text: str, choices: tuple[Choice, ...], *, pictures: int) -> int:
+    """How many messages a text with these choices and pictures becomes on a channel."""
+    parts = split(text, one.text_limit) if one.buttons else listed(text, choices, one.text_limit)
+    if not one.photo_out:
+        return len(parts)
+    together = pictures == 1 and len(parts) == 1 and len(parts[0]) <= one.caption_limit
+    return pictures if together else len(parts) + pictures
+
+
+def _before(flow: Flow, step: Step, seen: frozenset[str]) -> tuple[str, ...]:
+    """The longest run of `say` texts that is read together with a step."""
+    runs = [
+        (*_before(flow, one, seen | {step.id}), one.text)
+        for one in flow.steps.values()
+        if isinstance(one, Say) and one.id not in seen and flow.after(one) == step.id
+    ]
+    return max(runs, key=lambda run: sum(map(len, run)), default=())
 
 
 def _said(step: Step) -> Iterator[tuple[str, str]]:

@@ -13,19 +13,26 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.flow import Ask, Check, Choose, Do, Go, Waiting
+from bot.joining import Joining
 from bot.library import INTAKE, Library
 from bot.model import (
     CaseClosed,
+    CaseMoved,
     CasePassed,
     CaseTaken,
     CaseWaits,
+    ChatsJoined,
     Choice,
+    CodeRead,
     Conversation,
     Crashed,
+    ErasedElsewhere,
     Event,
     Forget,
     HandedBack,
     Inbound,
+    JoinCode,
+    Learned,
     LeaveCase,
     MemberSaid,
     Missed,
@@ -40,8 +47,7 @@ from bot.model import (
     WaitExpired,
     Withdrawn,
 )
-from bot.said import when_promised, which_secrets
-from bot.walk import Walk
+from bot.said import when_promised, which_channels, which_secrets
 
 #: characters kept of words that were not understood
 MOST_KEPT = 500
@@ -86,6 +92,19 @@ def advance(library: Library, conversation: Conversation, event: Event, now: dat
             talk.taken_over()
         case Withdrawn():
             talk.erase()
+        case JoinCode():
+            talk.join_code(event)
+        case CodeRead():
+            talk.code_read(event)
+        case ChatsJoined():
+            talk.chats_joined(event)
+        case Learned():
+            talk.learned(event)
+        case CaseMoved():
+            talk.case_moved(event)
+        case ErasedElsewhere():
+            talk.erase()
+            talk.reply(talk.phrases.erased_elsewhere, notice=True)
         case Crashed():
             talk.crashed(event)
         case _:
@@ -93,8 +112,8 @@ def advance(library: Library, conversation: Conversation, event: Event, now: dat
     return talk.turn()
 
 
-class _Talk(Walk):
-    """What an event means, on top of how a flow is walked."""
+class _Talk(Joining):
+    """What an event means, on top of how a flow is walked and how chats are joined."""
 
     # --- hearing -----------------------------------------------------------------------------------------------
 
@@ -110,6 +129,8 @@ class _Talk(Walk):
             self.note("first_contact")
         if said.edited and self.c.held_by == "bot":
             self.reply(self.phrases.edited)
+        elif self.join_words(said, command):
+            return
         elif self.c.held_by == "team":
             self.to_team(said, command)
         elif said.choice is not None:
@@ -184,7 +205,9 @@ class _Talk(Walk):
             case "forget":
                 yes = Choice(id="forget:yes", label=self.phrases.forget_yes)
                 no = Choice(id="forget:no", label=self.phrases.forget_no)
-                self.reply(self.phrases.forget_sure, (yes, no))
+                others = which_channels(self.c.joined)
+                sure = self.phrases.forget_sure_joined.format(channels=others) if others else self.phrases.forget_sure
+                self.reply(sure, (yes, no))
             case "again" | "bot":
                 self.show_again() if self.c.position else self.show_menu()
             case "thanks":
@@ -265,6 +288,8 @@ class _Talk(Walk):
                 self.feedback(rest)
             case "forget":
                 self.forget(rest)
+            case "join":
+                self.join_answered(rest)
             case _:
                 if not self.at_step(self._today(choice), None):
                     self.show_again()
@@ -444,8 +469,10 @@ class _Talk(Walk):
             self.before.append(self.phrases.kept)
             self.show_again()
             return
+        others = which_channels(self.c.joined)
         self.erase()
-        self.reply(self.phrases.forgotten, notice=True)
+        both = self.phrases.forgotten_joined.format(channels=others)
+        self.reply(both if others else self.phrases.forgotten, notice=True)
 
     def erase(self) -> None:
         """Nothing is left of the resident but the number of their menus, so that an old button stays an old button."""

@@ -117,6 +117,8 @@ class Conversation:
     acked_at: datetime | None = None
     #: when the team last ended a case of theirs: for some days "not done yet" opens it again
     closed_at: datetime | None = None
+    #: the channels of this resident's other chats, joined to this one by their wish
+    joined: tuple[str, ...] = ()
     #: the kind warning about secrets is given once
     warned: bool = False
     greeted: bool = False
@@ -262,6 +264,59 @@ class HandedBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinCode:
+    """The one-time code that this resident asked for: typed in another chat of theirs, it joins the two."""
+
+    code: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRead:
+    """What the code is that was typed here. "found": of a chat on `channel`, and kept for this one.
+
+    "own": it was given in this very chat; "same": the two are joined already; "wrong": no such code, expired, used or
+    another's; "too_many": nothing is looked up for a while.
+    """
+
+    found: Literal["found", "own", "same", "wrong", "too_many"]
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatsJoined:
+    """With which others, by channel, this chat is joined from now on; () none. The rest is what they know already."""
+
+    others: tuple[str, ...]
+    place: Place | None = None
+    consent: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What the resident has said of themselves in another chat of theirs. None: nothing new."""
+
+    place: Place | None = None
+    consent: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseMoved:
+    """The resident's open case goes on in this chat, where they wrote last; "none": in their chat on `channel`.
+
+    Otherwise `channel` is where it was until now.
+    """
+
+    case: CaseState
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedElsewhere:
+    """The resident had everything erased in another chat of theirs; that holds for this one too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crashed:
     """An event raised three times: the conversation goes to a person. `message` is what the resident had written."""
 
@@ -317,9 +372,10 @@ class HeldWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undelivered:
-    """A member's words that the resident's channel will never take."""
+    """A member's words that did not surely reach the resident, and will not go again by themselves."""
 
-    why: Literal["blocked", "refused"]
+    #: "window": only the resident can open the talk again; "unknown": it may have arrived, nobody can tell
+    why: Literal["blocked", "refused", "window", "unknown"]
 
 
 MemberEvent = HeldWords | Undelivered
@@ -337,6 +393,12 @@ Event = (
     | HandedBack
     | TakenOver
     | Withdrawn
+    | JoinCode
+    | CodeRead
+    | ChatsJoined
+    | Learned
+    | CaseMoved
+    | ErasedElsewhere
     | Crashed
 )
 
@@ -426,11 +488,49 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinAsked:
+    """The resident wants a code with which to join this chat to another of theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeTyped:
+    """What may be such a code, of another chat."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinAnswered:
+    """Whether the chat whose code was typed here is to be joined to this one."""
+
+    agreed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unjoined:
+    """This chat is to stand alone again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forget:
     """Erase what is kept of this resident: their words, place, answers."""
 
 
-Effect = Reply | OpenCase | Relay | QueueAsked | LeaveCase | Remember | Note | Missed | Forget
+Effect = (
+    Reply
+    | OpenCase
+    | Relay
+    | QueueAsked
+    | LeaveCase
+    | Remember
+    | Note
+    | Missed
+    | JoinAsked
+    | CodeTyped
+    | JoinAnswered
+    | Unjoined
+    | Forget
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,22 @@ class Phrases:
     forget_yes: str
     forget_no: str
     forgotten: str
+    join_code: str
+    join_own: str
+    join_same: str
+    join_wrong: str
+    join_too_many: str
+    join_sure: str
+    join_yes: str
+    join_no: str
+    join_dropped: str
+    joined: str
+    unjoined: str
+    not_joined: str
+    case_here: str
+    erased_elsewhere: str
+    forget_sure_joined: str
+    forgotten_joined: str
     kept: str
     crashed: str
 

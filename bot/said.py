@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 _WEEKDAYS = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
+#: as people call them
+CHANNELS = {"telegram": "Telegram", "zalo_oa": "Zalo", "zalo_bot": "Zalo", "web": "trang web", "messenger": "Messenger"}
 _SECRETS = {
     "otp": "mã OTP",
     "id_number": "số căn cước",
@@ -19,6 +21,11 @@ _SECRETS = {
 def which_secrets(kinds: tuple[str, ...]) -> str:
     """("otp", "password") -> "mã OTP, mật khẩu"; a kind without a name of its own is "thông tin riêng"."""
     return ", ".join(dict.fromkeys(_SECRETS.get(kind, "thông tin riêng") for kind in kinds))
+
+
+def which_channels(names: tuple[str, ...]) -> str:
+    """("zalo_oa", "web") -> "Zalo, trang web"; one that this version does not know keeps its own name."""
+    return ", ".join(dict.fromkeys(CHANNELS.get(name, name) for name in names))
 
 
 def when_promised(at: datetime, now: datetime) -> str:

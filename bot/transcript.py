@@ -17,7 +17,23 @@ from typing import Any, assert_never
 
 import yaml
 
-from bot.model import Effect, Forget, LeaveCase, Missed, Note, OpenCase, QueueAsked, Relay, Remember, Reply, Turn
+from bot.model import (
+    CodeTyped,
+    Effect,
+    Forget,
+    JoinAnswered,
+    JoinAsked,
+    LeaveCase,
+    Missed,
+    Note,
+    OpenCase,
+    QueueAsked,
+    Relay,
+    Remember,
+    Reply,
+    Turn,
+    Unjoined,
+)
 
 #: what can happen in a turn, and what is written behind it
 INPUTS = {
@@ -108,6 +124,14 @@ def _line(effect: Effect) -> str:
             return "queue asked"
         case LeaveCase():
             return "leave case"
+        case JoinAsked():
+            return "join asked"
+        case CodeTyped():
+            return f"code typed {effect.code}"
+        case JoinAnswered():
+            return f"join {'agreed' if effect.agreed else 'dropped'}"
+        case Unjoined():
+            return "unjoined"
         case Forget():
             return "forget"
         case Reply():

@@ -249,8 +249,9 @@ class Walk(ABC):
         place = place_talk.name(self.library, self.c.place) if self.c.place else ""
         values = {**self.c.answers, "noi_o": place}
         for key, value in values.items():
-            text = text.replace("{" + key + "}", value)
-        return text.replace("  ", " ").replace(" .", ".")
+            mark = "{" + key + "}"
+            text = text.replace(mark, value) if value else text.replace(" " + mark, "").replace(mark, "")
+        return text
 
     # --- inside a step -----------------------------------------------------------------------------------------
 

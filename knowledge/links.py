@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +54,8 @@ _URL = re.compile(
     rf"|(?<![\w@./\-])(?P<plain>{_HOST})(?!@)(?P<path>(?::\d{{2,5}})?/[^\s<>\"]*)?",
     re.I,
 )
-_USER = re.compile(r"https?://([^\s/@]*\.[^\s/@]*)@", re.I)
+_USER = re.compile(r"https?://([^\s/@.]{0,63}\.[^\s/@]{0,190})@", re.I)
+_LONGEST_HOST, _MOST_HOSTS = 253, 60  # no name is longer (RFC 1035); a message of more links is judged by these
 _IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
 _PARTS = re.compile(r"[^a-z]+")
 _LOOKS = str.maketrans({"0": "o", "1": "l", "3": "e", "4": "a", "5": "s", "i": "l", "j": "l"})
@@ -103,6 +105,7 @@ class Links:
             officials[row.domain] = row
             for name in row.names:
                 names.setdefault(name, row)
+        _suffixes()  # or the first message would wait for it
         lists = yaml.load((folder / "links.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  makes text only
         return cls(officials, names, _Lists(**{key: frozenset(words) for key, words in lists.items()}))
 
@@ -117,13 +120,15 @@ class Links:
             found[user] = Link(
                 user, user, "fake", 4, f"Liên kết để {user.replace('.', '[.]')} trước dấu @ để đánh lừa."
             )
-        for scheme, host, path in self._hosts(plain):
+        for scheme, host, path in islice(self._hosts(plain), _MOST_HOSTS):
             if host not in found and (link := self._judge(scheme, host, path)):
                 found[host] = link
         return tuple(found.values())
 
     def _hosts(self, text: str) -> Iterator[tuple[bool, str, str]]:
         for match in _URL.finditer(text):
+            if len(match["at"] or match["plain"]) > _LONGEST_HOST:
+                continue
             if match["at"]:
                 yield True, match["at"].lower().rstrip("."), match["after"] or ""
             elif self._is_plain_link(match["plain"], match["path"] or ""):

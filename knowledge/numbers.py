@@ -65,7 +65,7 @@ _MONEY_BEFORE = re.compile(
     r"(?:[+]|(?<![a-z])(?:so tien|tien|gia|phi|tong|no|rut|nap|so du|mat|tru|cong|thanh toan|tri gia)[ :]*(?:la|"
     r"khoang|hon|gan)?[ :]*[+\-]?)$"
 )
-_LINK = re.compile(r"(?:https?://|www\.|[a-z0-9\-]+\.(?:vn|com|net|me|org|info|page)/)\S*")
+_LINK = re.compile(r"(?:https?://|www\.|(?<![a-z0-9\-])[a-z0-9\-]+\.(?:vn|com|net|me|org|info|page)/)\S*")
 _MOBILE = re.compile(r"0[235789]\d{8,9}")
 _CITIZEN = re.compile(r"0\d\d[0-3]\d{8}")
 

@@ -14,8 +14,8 @@ _TOP_LEVEL = (
     "com|vn|net|org|vip|xyz|info|club|cfd|top|icu|cc|life|tech|de|me|ly|shop|site|online|pro|app|io|link|gl|live|asia"
 )
 _TOKEN = re.compile(
-    r"(?P<email>[\w.+-]+@[\w-]+\.[\w.-]+)"
-    rf"|(?P<url>https?://\S+|www\.\S+|(?<![\w@])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_LEVEL})(?![\w])(?:[/?:]\S*)?)"
+    r"(?P<email>(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+)"
+    rf"|(?P<url>https?://\S+|www\.\S+|(?<![\w@])(?<!\w[.-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_LEVEL})(?![\w])(?:[/?:]\S*)?)"
     r"|(?P<word>[^\W_]+)"
 )
 _LETTERS_THEN_DIGITS = re.compile(r"([^\W\d_]{3,})(\d+)")

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import inbox, timers, turns
+from api.carrier import Carrier
 from api.cases import Desk
 from api.house import House
 from api.main import build
@@ -45,7 +46,7 @@ class Room:
     sender: Sender = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sender = Sender(self.house, {})
+        self.sender = Sender(self.house, Carrier(self.house, {}))
 
     @property
     def desk(self) -> Desk:
@@ -168,7 +169,7 @@ class Room:
     def killed(self) -> None:
         """The process ends with messages on the wire; the next one finds them of unknown fate."""
         self.on_the_wire.clear()
-        self.sender = Sender(self.house, {})
+        self.sender = Sender(self.house, Carrier(self.house, {}))
         lost = OUTBOX.update().where(OUTBOX.c.status == int(Status.SENDING))
         with self.house.store.engine.begin() as connection:
             connection.execute(lost.values(status=int(Status.QUEUED), next_at=self.now, error=UNKNOWN_FATE))
@@ -176,10 +177,10 @@ class Room:
 
 def _is_out_of_turn(connection: sa.Connection, row: Any) -> bool:
     """In the transaction that marks the row as sending."""
-    query = sa.select(CONVERSATION.c.epoch, CONVERSATION.c.state).where(CONVERSATION.c.key == row["conversation"])
-    talk = connection.execute(query).one()
     if row["conversation"] != f"{row['channel']}:{row['chat']}" or row["body"].get("native"):
         return False  # to a member
+    query = sa.select(CONVERSATION.c.epoch, CONVERSATION.c.state).where(CONVERSATION.c.key == row["conversation"])
+    talk = connection.execute(query).one()
     is_old = row["epoch"] is not None and row["epoch"] < talk.epoch
     return is_old or (talk.state.get("held_by") == "team" and not row["body"].get("notice"))
 

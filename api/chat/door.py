@@ -15,6 +15,8 @@ from api.house import House
 from bot.model import Point
 
 COOKIE = "gocua_resident"
+#: the same in a frame on another site, where a browser keeps one apart for each site, or none
+FRAMED_COOKIE = "gocua_resident_framed"
 #: browsers keep no cookie longer; each visit renews it
 _COOKIE_SECONDS = 400 * 24 * 3600
 #: posts in a burst, and what comes back in a second: 30 a minute
@@ -39,14 +41,21 @@ class Door:
         self._paces: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
     def resident(self, request: Request) -> str | None:
-        try:
-            return self._signer.unsign(request.cookies.get(COOKIE, "")).decode()
-        except BadSignature:
-            return None
+        """Who holds one of the two cookies. Both come only within one site: then both pages know the same resident."""
+        for name in (FRAMED_COOKIE, COOKIE):
+            try:
+                return self._signer.unsign(request.cookies.get(name, "")).decode()
+            except BadSignature:
+                continue
+        return None
 
-    def let_in(self, answer: Response, resident: str | None) -> None:
+    def let_in(self, answer: Response, resident: str | None, *, framed: bool = False) -> None:
         """Give the cookie: a new one to a stranger, the same for longer to one who has been here."""
         signed = self._signer.sign(resident or secrets.token_urlsafe(16)).decode()
+        if framed:  # by hand: Python's own cookies know "Partitioned" only from 3.14 on
+            value = f"{FRAMED_COOKIE}={signed}; Max-Age={_COOKIE_SECONDS}; Path=/"
+            answer.headers.append("Set-Cookie", f"{value}; HttpOnly; SameSite=None; Secure; Partitioned")
+            return
         answer.set_cookie(
             COOKIE, signed, max_age=_COOKIE_SECONDS, httponly=True, samesite="lax", secure=self._secure, path="/"
         )

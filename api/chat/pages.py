@@ -13,15 +13,32 @@ from api.threads import Line
 _VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
+def page_headers(*framed_by: str) -> dict[str, str]:
+    """Of the page itself. `framed_by`: the origins that may frame it, beside our own."""
+    ancestors = " ".join(("'self'", *framed_by))
+    return {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": (
+            "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+            f"frame-ancestors {ancestors}"
+        ),
+    }
+
+
 class Pages:
-    def __init__(self) -> None:
+    def __init__(self, proof: str = "") -> None:
+        """`proof`: the code by which Zalo knows that this address is ours."""
+        self._proof = proof
         templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._page, self._line = templates.get_template("page.html"), templates.get_template("line.html")
 
-    def page(self, lines: Sequence[Line], most_characters: int, now: datetime) -> str:
+    def page(self, lines: Sequence[Line], most_characters: int, now: datetime, *, framed: bool = False) -> str:
+        """`framed`: inside a page of another site, whose frame already has a head."""
         said = [line for line in lines if line.who != "resident"]
         open_id = _open_choices(lines)
         return self._page.render(
@@ -31,6 +48,8 @@ class Pages:
             ],
             last=max((line.out_id for line in lines), default=0),
             most_characters=most_characters,
+            framed=framed,
+            proof=self._proof,
         )
 
     def line(self, line: Line, now: datetime) -> dict[str, Any]:

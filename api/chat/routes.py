@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
 from starlette.datastructures import FormData, UploadFile
 
 from api import inbox, media, threads
+from api.auth import same_site
+from api.chat import embed
 from api.chat.door import MOST_CHARACTERS, MOST_PHOTO_BYTES, UUID, Door, bound, read_said
-from api.chat.pages import Pages
+from api.chat.pages import Pages, page_headers
 from api.house import House
 from api.inbox import Arrival
 from api.media import Kept, MediaRefused
@@ -37,21 +39,14 @@ After = Annotated[int, Query(ge=0, le=2**63 - 1)]
 
 _HERE = Path(__file__).parent
 _STATIC = {"chat.css": "text/css; charset=utf-8", "chat.js": "text/javascript; charset=utf-8"}
-_INLINE = ("image/jpeg", "image/png", "image/webp", "audio/ogg")
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
-_PAGE = {
-    **_SAFE,
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'self'"
-    ),
-}
 
 
 def router(house: House) -> APIRouter:
-    routes = APIRouter()
-    door, pages = Door(house), Pages()
+    # a frame's cookie comes along from wherever a browser is old: what other sites post is refused
+    routes = APIRouter(dependencies=[Depends(same_site)])
+    door, pages = Door(house), Pages(house.settings.zalo_verify)
+    routes.include_router(embed.router(house, door, pages))
     #: a picture unpacks to as much as 150 MB: never two at once
     one_picture = asyncio.Lock()
 
@@ -59,7 +54,7 @@ def router(house: House) -> APIRouter:
     async def page(request: Request) -> Response:
         resident = door.resident(request)
         lines = () if resident is None else await house.store.read(lambda c: threads.thread(c, f"web:{resident}"))
-        answer = HTMLResponse(pages.page(lines, MOST_CHARACTERS, house.now()), headers=_PAGE)
+        answer = HTMLResponse(pages.page(lines, MOST_CHARACTERS, house.now()), headers=page_headers())
         door.let_in(answer, resident)
         return answer
 
@@ -129,9 +124,9 @@ def router(house: House) -> APIRouter:
         key = door.key(request)
         lines = await house.store.read(lambda c: threads.fresh(c, key, 0))
         there = next((line.attachments for line in lines if line.id == line_id), ())
-        if house.line is None or not 0 <= place < len(there):
+        if house.files is None or not 0 <= place < len(there):
             return _file(None)
-        media_id = await house.line.fetch(there[place].ref, key)
+        media_id = await house.files.fetch(there[place].attachment, key)
         return _file(await house.store.read(lambda c: media.find(c, media_id)) if media_id else None)
 
     @routes.get("/chat/static/{name}")
@@ -173,10 +168,10 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
 def _file(row: sa.RowMapping | None) -> Response:
     if row is None:
         raise HTTPException(404, "Dạ hình này không còn ở đây.")
-    inline = row["content_type"] in _INLINE
+    content_type, inline = media.in_page(row["content_type"])
     return FileResponse(
         row["path"],
-        media_type=row["content_type"] if inline else "application/octet-stream",
+        media_type=content_type,
         filename=row["name"] or row["id"],
         content_disposition_type="inline" if inline else "attachment",
         headers={**_SAFE, "Cache-Control": "private, max-age=86400"},

@@ -1,6 +1,7 @@
 """What a member does on a case's page beside talking: each is one form, one act, and back to the page."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
@@ -60,7 +61,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
             if gone:
                 casework.let_colleague_go(connection, case_id, me.id, member, now)
                 return "let_go"
-            if not _is_near(connection, me, member):
+            if not _is_near(connection, me, member, now):
                 return "choose"
             return "asked" if casework.ask_colleague(connection, case_id, me.id, member, now) else "too_many"
 
@@ -117,7 +118,9 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def passing(me: Me, case_id: CaseId, notice: str = "") -> Response:
         def look(connection: sa.Connection) -> case_views.Whom | None:
             case = cases.find(connection, case_id)
-            return case_views.whom(connection, case, me) if case and may(connection, case, me, "owner") else None
+            if case is None or not may(connection, case, me, "owner"):
+                return None
+            return case_views.whom(connection, case, me, house.now())
 
         shown = await house.store.read(look)
         if shown is None:
@@ -140,7 +143,8 @@ def router(console: Console) -> APIRouter:  # one short function a route
         def give(connection: sa.Connection, case: sa.RowMapping) -> str:
             why = reason if reason in words.REASONS else "other"
             to_member, to_team = (member if to == "member" else 0), (team if to == "team" else 0)
-            if to != "ladder" and not _is_near(connection, me, to_member) and not _is_team(connection, me, to_team):
+            is_known = _is_near(connection, me, to_member, now) or _is_team(connection, me, to_team)
+            if to != "ladder" and not is_known:
                 return "choose"
             if note:
                 casework.write_note(connection, case_id, me.id, note, now)
@@ -178,8 +182,8 @@ def may(connection: sa.Connection, case: sa.RowMapping, me: Member, needs: Needs
     return needs == "reader" and views.reach(connection, case, me) == "talk"
 
 
-def _is_near(connection: sa.Connection, me: Member, member_id: int) -> bool:
-    return any(one.id == member_id for one in case_views.people(connection, *case_views.near(me)))
+def _is_near(connection: sa.Connection, me: Member, member_id: int, now: datetime) -> bool:
+    return any(one.id == member_id for one in case_views.people(connection, *case_views.near(me, now)))
 
 
 def _is_team(connection: sa.Connection, me: Member, team_id: int) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from api import cases, casework, phones, words
+from api import cases, casework, directory, phones, words
 from api.auth import Member
 from api.console import history
 from api.console.views import leads
@@ -16,6 +16,7 @@ from api.tables import CannedReply, Colleague, TeamNote, Visit
 from api.tables import Member as MemberTable
 from api.tables import Team as TeamTable
 from bot.library import Library
+from bot.said import VIETNAM
 
 _note = TeamNote.__table__  # type: ignore[attr-defined]
 _canned = CannedReply.__table__  # type: ignore[attr-defined]
@@ -99,7 +100,7 @@ class Beside:
     near: tuple[Person, ...]
 
 
-def beside(connection: sa.Connection, library: Library, case_id: int, member: Member) -> Beside:
+def beside(connection: sa.Connection, library: Library, case_id: int, member: Member, now: datetime) -> Beside:
     """The case must be there."""
     case = cases.find(connection, case_id)
     assert case is not None
@@ -118,7 +119,7 @@ def beside(connection: sa.Connection, library: Library, case_id: int, member: Me
         ),
         history=history.of_case(connection, library, case_id),
         phone=phones.masked(casework.phone_of(connection, library, case)),
-        near=people(connection, *near(member), _member.c.id.not_in(taken_in - {None})),
+        near=people(connection, *near(member, now), _member.c.id.not_in(taken_in - {None})),
     )
 
 
@@ -131,18 +132,19 @@ def flow_steps(library: Library, flow: str, here: str) -> tuple[FlowStep, ...]:
     )
 
 
-def near(member: Member) -> tuple[sa.ColumnElement[bool], ...]:
-    """Whom a member may ask or pass to: their commune's people, and the desk of the province."""
+def near(member: Member, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Whom a member may ask or pass to: their commune's people, and the desk of the province; nobody on leave."""
+    is_there = _member.c.id.not_in(directory.away(now.astimezone(VIETNAM).date()))
     desk = sa.and_(_member.c.rung == "province", _member.c.province == member.province)
     if not member.commune:
-        return (_member.c.province == member.province, _member.c.rung != "group")
+        return (_member.c.province == member.province, _member.c.rung != "group", is_there)
     here = sa.and_(_member.c.commune == member.commune, _member.c.rung != "group")
-    return (sa.or_(here, desk),)
+    return (sa.or_(here, desk), is_there)
 
 
-def whom(connection: sa.Connection, case: sa.RowMapping, member: Member) -> Whom:
+def whom(connection: sa.Connection, case: sa.RowMapping, member: Member, now: datetime) -> Whom:
     """Everybody within reach but its holder."""
-    others = (*near(member), _member.c.id != (case["holder_id"] or 0))
+    others = (*near(member, now), _member.c.id != (case["holder_id"] or 0))
     return Whom(
         is_led=case["holder_id"] != member.id, people=people(connection, *others), teams=teams(connection, member)
     )

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from api import cases, desk, media
+from api import cases, desk, directory, media, words
 from api.auth import Member
 from api.console import case_views, views
 from api.console.pages import Pages, plain
@@ -36,11 +36,16 @@ class Console:
 
     async def desk(self, template: str, me: Member, notice: str) -> Response:
         house = self.house
+        today = house.now().astimezone(VIETNAM).date()
         shown = await house.store.read(lambda c: views.desk(c, house.shelf.library, me))
+        away = await house.store.read(lambda c: directory.away_until(c, me.id, today))
         worries = [*house.worries.values()]
         if house.shelf.worry:
             worries.append(f"Nội dung có lỗi, đang dùng bản trước: {house.shelf.worry}")
-        return self.pages.answer(template, me=me, desk=shown, now=house.now(), notice=notice, worries=worries)
+        return self.pages.answer(
+            template, me=me, desk=shown, now=house.now(), notice=notice, worries=worries,
+            away=words.day(away.isoformat()) if away else "",
+        )  # fmt: skip
 
     async def case(
         self,
@@ -65,9 +70,9 @@ class Console:
             # What they wrote is theirs: it is handed back even when the case is gone.
             return self.pages.answer("gone.html", 409 if text else 404, text=text, holder=holder)
         library = self.house.shelf.library
-        beside = None
+        beside, now = None, self.house.now()
         if shown.reach == "talk":
-            beside = await self.house.store.read(lambda c: case_views.beside(c, library, case_id, me))
+            beside = await self.house.store.read(lambda c: case_views.beside(c, library, case_id, me, now))
             text = text or next((one.text for one in beside.ready if one.id == ready), "")
         today = self.house.now().astimezone(VIETNAM).date()
         return self.pages.answer(

@@ -1,28 +1,23 @@
-"""The lead's pages: what waits and is late in their place, their people, and what the bot did not understand."""
+"""The lead's pages: what waits and is late in their place, and their people."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api import cases, crew, directory, words
+from api import crew, directory, words
 from api.auth import Member, member_of
 from api.console import lead_views
 from api.console.console import Console
-from api.console.pages import NOTICES, SAFE
+from api.console.pages import NOTICES, day_of
 from api.crew import Duty
-from api.tables import Miss
 from bot.said import VIETNAM
 
 MOST_NAME_LETTERS = 80
-#: what an author may say a miss is, beside the topics
-_NO_TOPIC = {"out": "Ngoài việc của tổ", "gap-nguoi": "Muốn gặp người"}
 _DAYS = ("Thứ Hai", "Thứ Ba", "Thứ Tư", "Thứ Năm", "Thứ Sáu", "Thứ Bảy", "Chủ nhật")
-
-_miss = Miss.__table__  # type: ignore[attr-defined]
 
 
 async def lead_of(me: Annotated[Member, Depends(member_of)]) -> Member:
@@ -33,7 +28,6 @@ async def lead_of(me: Annotated[Member, Depends(member_of)]) -> Member:
 
 Lead = Annotated[Member, Depends(lead_of)]
 MemberId = Annotated[int, Path(ge=1, lt=2**31)]
-RowId = Annotated[int, Path(ge=1, lt=2**53)]
 Field = Annotated[str, Form()]
 
 
@@ -47,7 +41,10 @@ def router(console: Console) -> APIRouter:  # one short function a route
         shown = await house.store.read(lambda c: lead_views.board(c, library, me, now))
         crewed = await house.store.read(lambda c: lead_views.crew(c, me, now))
         on_duty = tuple(one for one in crewed if one.on_duty and not one.away_until)
-        return pages.answer("lead.html", board=shown, crew=on_duty, now=now, notice=NOTICES.get(notice, ""))
+        away = tuple(one for one in crewed if one.away_until)
+        return pages.answer(
+            "lead.html", board=shown, crew=on_duty, away=away, now=now, notice=NOTICES.get(notice, "")
+        )  # fmt: skip
 
     @routes.get("/people")
     async def people(me: Lead, notice: str = "") -> Response:
@@ -103,10 +100,10 @@ def router(console: Console) -> APIRouter:  # one short function a route
         def give(connection: sa.Connection) -> str:
             if lead_views.person(connection, me, member_id) is None:
                 return "choose"
-            if end and (ends := _day(end)):
+            if end and (ends := day_of(end)):
                 crew.end_leave(connection, member_id, ends, me.id, now)
                 return "saved"
-            begins, until = _day(first), _day(last)
+            begins, until = day_of(first), day_of(last)
             if begins is None or until is None or until < max(begins, today):
                 return "no_day"
             crew.give_leave(connection, member_id, begins, until, me.id, now)
@@ -126,45 +123,6 @@ def router(console: Console) -> APIRouter:  # one short function a route
             return crew.new_link(connection, member_id, me.id, now, base_url)
 
         return await _person(console, me, member_id, "", link=await console.do(make))
-
-    @routes.get("/misses")
-    async def misses(me: Lead, notice: str = "") -> Response:
-        now = house.now()
-
-        def look(connection: sa.Connection) -> tuple[sa.RowMapping, ...]:
-            rows = lead_views.misses(connection)
-            cases.write_log(connection, now, "misses_read", member_id=me.id, detail=str(len(rows)))
-            return rows
-
-        shown = await house.store.write(look)
-        topics = {**words.topics(), **_NO_TOPIC}
-        return pages.answer("misses.html", misses=shown, topics=topics, now=now, notice=NOTICES.get(notice, ""))
-
-    @routes.post("/misses/{miss_id}")
-    async def name_miss(me: Lead, miss_id: RowId, topic: Field = "") -> Response:
-        now = house.now()
-        if topic and topic not in {**words.topics(), **_NO_TOPIC}:
-            return RedirectResponse("/team/misses?notice=choose", 303)
-
-        def name(connection: sa.Connection) -> None:
-            told = {"given_topic": topic, "handled_at": now}  # "" is: nothing to learn from it
-            connection.execute(_miss.update().where(_miss.c.id == miss_id).values(told))
-            cases.write_log(connection, now, "miss_named", member_id=me.id, detail=topic)
-
-        await console.do(name)
-        return RedirectResponse("/team/misses?notice=saved", 303)
-
-    @routes.get("/misses.tsv")
-    async def lines(me: Lead) -> Response:
-        now = house.now()
-
-        def look(connection: sa.Connection) -> str:
-            cases.write_log(connection, now, "misses_exported", member_id=me.id)
-            return lead_views.named_lines(connection)
-
-        headers = {**SAFE, "Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="misses.tsv"'}
-        text = await house.store.write(look)
-        return Response(text, headers=headers, media_type="text/tab-separated-values; charset=utf-8")
 
     return routes
 
@@ -216,10 +174,3 @@ def _duty(given: dict[str, str], skills: int, days: int) -> Duty | None:
         role=given["role"], post=post if post in directory.POSTS else "", skills=skills, from_minute=starts,
         to_minute=ends, days=days, capacity=int(capacity),
     )  # fmt: skip
-
-
-def _day(iso: str) -> date | None:
-    try:
-        return date.fromisoformat(iso)
-    except ValueError:
-        return None

@@ -1,4 +1,4 @@
-"""What a lead sees: the open cases of their place, their people, and what was not understood. Reads only."""
+"""What a lead sees: the open cases of their place, and their people. Reads only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from api import cases, words
 from api.auth import Member
-from api.tables import Case, Leave, Miss
+from api.tables import Case, Leave
 from api.tables import Member as MemberTable
 from api.tables import Team as TeamTable
 from bot.library import Library
@@ -18,11 +18,9 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _member = MemberTable.__table__  # type: ignore[attr-defined]
 _team = TeamTable.__table__  # type: ignore[attr-defined]
 _leave = Leave.__table__  # type: ignore[attr-defined]
-_miss = Miss.__table__  # type: ignore[attr-defined]
 
 MOST_CASES = 200
 MOST_PEOPLE = 300
-MOST_MISSES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,18 +159,3 @@ def leaves(connection: sa.Connection, member_id: int, now: datetime) -> tuple[sa
 def teams(connection: sa.Connection, lead: Member) -> tuple[sa.RowMapping, ...]:
     query = sa.select(_team.c.id, _team.c.name).where(*of_place(lead, _team)).order_by(_team.c.name)
     return tuple(connection.execute(query.limit(MOST_PEOPLE)).mappings())
-
-
-# --- what was not understood -----------------------------------------------------------------------------------------
-
-
-def misses(connection: sa.Connection) -> tuple[sa.RowMapping, ...]:
-    """Those that nobody has named yet, newest first."""
-    query = sa.select(_miss).where(_miss.c.handled_at.is_(None)).order_by(_miss.c.id.desc()).limit(MOST_MISSES)
-    return tuple(connection.execute(query).mappings())
-
-
-def named_lines(connection: sa.Connection) -> str:
-    """Those that were named, as lines "topic<TAB>text" in the order in which they were said."""
-    query = sa.select(_miss.c.given_topic, _miss.c.text).where(_miss.c.given_topic != "").order_by(_miss.c.id)
-    return "".join(f"{row.given_topic}\t{' '.join(row.text.split())}\n" for row in connection.execute(query))

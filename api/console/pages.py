@@ -45,7 +45,7 @@ NOTICES = {
     "shown": "Đã gửi bước đó cho bác. Mình vẫn giữ việc này.",
     "handed_back": "Đã giao lại cho bot dẫn tiếp. Việc khép lại.",
     "passed": "Đã chuyển. Bác đã được báo ai sẽ giúp tiếp.",
-    "full": "Chưa chuyển được: người đó đang giữ đủ việc, hoặc việc vừa khép.",
+    "full": "Chưa chuyển được: người đó đang giữ đủ việc, đang nghỉ phép, hoặc việc vừa khép.",
     "visit_asked": "Đã ghi vào sổ đến nhà. Nhắn bác ngày giờ giúp nhé.",
     "visit_ended": "Đã ghi.",
     "no_day": "Chọn ngày đến nhà, từ hôm nay trở đi.",
@@ -53,6 +53,11 @@ NOTICES = {
     "dropped": "Đã bỏ câu này.",
     "saved": "Đã lưu.",
     "left": "Đã ghi nghỉ. Việc đang giữ được mời người khác.",
+    "away": "Đã ghi nghỉ. Trưởng nhóm đã được báo.",
+    "bad_days": "Chưa ghi: ngày đã qua, ngày cuối trước ngày đầu, hoặc nghỉ quá 90 ngày.",
+    "kept_cases": "Việc đang giữ vẫn của mình. Xong thì khép lại giúp.",
+    "handed_on": "Đã chuyển. Bà con được báo có người khác giúp.",
+    "back": "Mình đang trực lại.",
     "masked": "Trong lời vừa gửi có mã hay mật khẩu, máy đã che đi trước khi gửi.",
 }
 
@@ -71,11 +76,17 @@ class Pages:
         return HTMLResponse(self._templates.get_template(template).render(values), status, headers=_PAGE)
 
 
-def is_day_to_come(iso: str, today: date) -> bool:
+def day_of(iso: str) -> date | None:
+    """What a field for a day sent; None for anything else."""
     try:
-        return date.fromisoformat(iso) >= today
+        return date.fromisoformat(iso)
     except ValueError:
-        return False
+        return None
+
+
+def is_day_to_come(iso: str, today: date) -> bool:
+    day = day_of(iso)
+    return day is not None and day >= today
 
 
 def plain(message: str, status: int) -> Response:

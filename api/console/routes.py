@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
-from api import cases, casework, desk, media
+from api import cases, casework, crew, desk, media
 from api.auth import Member, member_of, same_site
-from api.console import acts, canned, install, lead, sign_in, views, visits
+from api.console import acts, canned, channels, install, lead, leave, misses, sign_in, views, visits
 from api.console.acts import MOST_PLACE_LETTERS
 from api.console.console import MOST_LETTERS, Console
 from api.console.pages import NOTICES, SAFE, Pages, is_day_to_come, plain, static
@@ -30,7 +30,6 @@ Me = Annotated[Member, Depends(member_of)]
 CaseId = Annotated[int, Path(ge=1, lt=2**53)]
 
 _NOT_MINE = "Việc này không còn ở chỗ mình, hoặc đã khép lại, nên lời này chưa gửi. Lời vẫn còn trong ô."
-_INLINE = ("image/jpeg", "image/png", "image/webp")
 
 
 def router(house: House) -> APIRouter:  # one short function a route
@@ -38,7 +37,7 @@ def router(house: House) -> APIRouter:  # one short function a route
     console = Console(house, pages)
     routes = APIRouter(prefix="/team", dependencies=[Depends(same_site)])
     routes.include_router(sign_in.router(house, pages))
-    for part in (acts, visits, canned, lead, install):
+    for part in (acts, visits, canned, leave, lead, misses, channels, install):
         routes.include_router(part.router(console))
 
     @routes.get("")
@@ -56,7 +55,8 @@ def router(house: House) -> APIRouter:  # one short function a route
     @routes.post("/duty")
     async def duty(me: Me, on: Annotated[str, Form()] = "") -> Response:
         now = house.now()
-        await console.act(lambda c: desk.set_duty(c, me.id, on == "1", now))
+        begin = on == "1"
+        await console.act(lambda c: crew.come_back(c, me.id, now) if begin else desk.set_duty(c, me.id, False, now))
         return RedirectResponse("/team", 303)
 
     @routes.get("/case/{case_id}")
@@ -173,7 +173,7 @@ def router(house: House) -> APIRouter:  # one short function a route
         """What a resident sent and still lies with the provider: fetched when a member first looks at it."""
         library = house.shelf.library
         found = await house.store.read(lambda c: views.attached(c, library, case_id, me, line_id, place))
-        media_id = await house.line.fetch(found[1].ref, found[0]) if found and house.line else None
+        media_id = await house.files.fetch(found[1].attachment, found[0]) if found and house.files else None
         row = await house.store.read(lambda c: media.find(c, media_id)) if media_id else None
         return _file(row) if row else pages.answer("gone.html", 404, text="", holder="")
 
@@ -182,11 +182,11 @@ def router(house: House) -> APIRouter:  # one short function a route
 
 
 def _file(row: sa.RowMapping) -> Response:
-    """A picture to be looked at, anything else to be downloaded: a file from outside never runs as a page of ours."""
-    inline = row["content_type"] in _INLINE
+    """A picture or voice for the page, anything else to be downloaded: what is from outside never runs as our page."""
+    content_type, inline = media.in_page(row["content_type"])
     return FileResponse(
         row["path"],
-        media_type=row["content_type"] if inline else "application/octet-stream",
+        media_type=content_type,
         filename=row["name"] or row["id"],
         content_disposition_type="inline" if inline else "attachment",
         headers={**SAFE, "Cache-Control": "private, max-age=3600", "Content-Security-Policy": "sandbox"},

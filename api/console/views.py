@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from api import cases, casework, phones, threads, words
+from api import cases, casework, joins, phones, threads, words
 from api.auth import Member
 from api.tables import Case, Colleague, Inbox, Log, Media, Offer
 from api.tables import Member as MemberTable
 from bot.library import Library
+from bot.said import which_channels
 
 #: "talk": the whole; "summary": what a member must know to take it; "none": as if it did not exist
 Reach = Literal["talk", "summary", "none"]
@@ -95,6 +96,12 @@ class Opened:
     visit_on: str
     holder: str
     lines: tuple[threads.Line, ...]
+
+    @property
+    def lines_channels(self) -> tuple[str, ...]:
+        """Through which channel each of `lines` went, as people call it; "" everywhere when it is but one chat."""
+        several = len({line.chat for line in self.lines if line.chat}) > 1
+        return tuple(which_channels((line.chat.partition(":")[0],)) if several else "" for line in self.lines)
 
 
 # --- the desk --------------------------------------------------------------------------------------------------
@@ -252,7 +259,7 @@ def _summary(connection: sa.Connection, library: Library, row: Any) -> Summary:
     hidden = phones.keys(library)
     return Summary(
         name=cases.resident_name(connection, row),
-        channel=words.CHANNELS.get(channel, channel),
+        channel=which_channels((channel,)),
         where=_place(library, row),
         doing=words.step(library, row["topic"], row["flow"], row["step"]),
         answered=tuple(
@@ -273,10 +280,12 @@ def _lines(connection: sa.Connection, row: Any) -> tuple[threads.Line, ...]:
     """What belongs to this case: from shortly before it was opened until it was closed, with what is on its way."""
     until = row["closed_at"] + _AFTER if row["closed_at"] else None
     lines = [
-        line
-        for line in threads.thread(connection, row["conversation"])
+        replace(line, chat=key)
+        for key in joins.chats(connection, row["conversation"])
+        for line in threads.thread(connection, key)
         if line.at >= row["opened_at"] - _BEFORE and (until is None or line.at <= until)
     ]
+    lines.sort(key=lambda line: tuple(map(int, line.id.split("."))))
     return (*lines, *_on_the_way(connection, row["conversation"]))
 
 
@@ -307,7 +316,7 @@ def attached(
     case = opened(connection, library, case_id, member)
     for line in case.lines if case else ():
         if case and line.id == line_id and 0 <= place < len(line.attachments):
-            return case.conversation, line.attachments[place]
+            return line.chat or case.conversation, line.attachments[place]
     return None
 
 
@@ -329,7 +338,8 @@ def may_see_media(connection: sa.Connection, media_id: str, member: Member) -> s
     found = connection.execute(sa.select(_media).where(_media.c.id == media_id)).mappings().first()
     if found is None:
         return None
-    rows = connection.execute(sa.select(_case).where(_case.c.conversation == found["conversation"])).mappings().all()
+    chats = joins.chats(connection, found["conversation"])
+    rows = connection.execute(sa.select(_case).where(_case.c.conversation.in_(chats))).mappings().all()
     for row in rows:
         ends = row["closed_at"] + _AFTER if row["closed_at"] else found["stored_at"]
         inside = row["opened_at"] - _BEFORE <= found["stored_at"] <= ends

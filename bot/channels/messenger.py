@@ -7,20 +7,21 @@ is for members' words alone. Secrets and the page's token are in no message and 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
-from bot.channel import Call, Capabilities, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, listed, split
+from bot.capabilities import MESSENGER
+from bot.channel import Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, listed, split
 from bot.channels._messenger_refusals import refusal
 from bot.channels._wire import Fields, Unasked, fields, instant, items, opened, point, word, written
 from bot.model import Attachment, Choice, Contact, Happened, Inbound, MediaKind, Point, TakenOver
 
-TEXT_LIMIT = 1900  # Meta's own is 2000
+TEXT_LIMIT = MESSENGER.text_limit
 TEMPLATE_TEXT_LIMIT = 640
-LABEL_LIMIT = 20
-MAX_BUTTONS, MAX_QUICK = 3, 13
-PHOTO_LIMIT_BYTES = 8_000_000
+LABEL_LIMIT = MESSENGER.label_limit
+MAX_BUTTONS, MAX_QUICK = 3, MESSENGER.max_choices
+PHOTO_LIMIT_BYTES = MESSENGER.photo_limit_bytes
 #: the page's own inbox, where its staff write
 INBOX_APP = "263902037430900"
 #: a payload that stands for typed words
@@ -53,29 +54,27 @@ _Found = tuple[str, Happened | None, str]
 
 
 class Messenger(Unasked):
-    """One page. `verify_token` is what the operator typed in the console, `app_id` this app's own."""
+    """One page, or several of one app. A chat of `other_pages` (tokens by page id) is "<person>@<page>".
 
-    capabilities = Capabilities(
-        name="messenger",
-        text_limit=TEXT_LIMIT,
-        max_choices=MAX_QUICK,
-        label_limit=LABEL_LIMIT,
-        buttons=True,
-        photo_out=True,
-        voice_out=True,
-        asks_location=False,
-        asks_phone=True,
-        photo_limit_bytes=PHOTO_LIMIT_BYTES,
-    )
+    `verify_token` is what the operator typed in the console, `app_id` this app's own."""
+
+    capabilities = MESSENGER
 
     def __init__(
-        self, app_secret: str, verify_token: str, page_token: str, app_id: str, version: str = "v25.0"
+        self,
+        app_secret: str,
+        verify_token: str,
+        page_token: str,
+        app_id: str,
+        version: str = "v25.0",
+        other_pages: Mapping[str, str] | None = None,
     ) -> None:
         self._app_secret = app_secret
         self._verify_token = verify_token
         self._page_token = page_token
         self._app_id = app_id
         self._version = version
+        self._other_pages = dict(other_pages or {})
 
     # --- in ---
 
@@ -120,6 +119,7 @@ class Messenger(Unasked):
         sides = [word(fields(event.get(side)).get("id")) for side in ("sender", "recipient")]
         # thread control names the page as its sender, other events the resident
         chat = next((side for side in sides if side and side != page), "")
+        chat = f"{chat}@{page}" if chat and page in self._other_pages else chat
         message, postback = fields(event.get("message")), fields(event.get("postback"))
         stamp = word(event.get("timestamp"))
         kind = next((name for name in event if name not in ("sender", "recipient", "timestamp")), "empty")
@@ -175,19 +175,22 @@ class Messenger(Unasked):
         sent = self._envelope(outgoing) | {"message": {"attachment": {"type": kind, "payload": {}}}}
         form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in sent.items()}
         upload = Upload(field="filedata", ref=attachment.ref, name=attachment.name or name)
-        return Call(path=self._path("me/messages"), body=written(form), upload=upload)
+        return Call(path=self._path("me/messages", outgoing.chat), body=written(form), upload=upload)
 
     def _envelope(self, outgoing: Outgoing) -> dict[str, Any]:
-        to = {"recipient": {"id": outgoing.chat}}
+        to = {"recipient": {"id": outgoing.chat.partition("@")[0]}}
         if outgoing.human and outgoing.late:
             return to | {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
         return to | {"messaging_type": "RESPONSE"}
 
     def _message(self, outgoing: Outgoing, message: dict[str, Any]) -> Call:
-        return Call(path=self._path("me/messages"), body=written(self._envelope(outgoing) | {"message": message}))
+        body = written(self._envelope(outgoing) | {"message": message})
+        return Call(path=self._path("me/messages", outgoing.chat), body=body)
 
-    def _path(self, what: str) -> str:
-        return f"/{self._version}/{what}?access_token={quote(self._page_token, safe='')}"
+    def _path(self, what: str, chat: str = "") -> str:
+        """With the token of the chat's page."""
+        token = self._other_pages.get(chat.partition("@")[2], self._page_token)
+        return f"/{self._version}/{what}?access_token={quote(token, safe='')}"
 
     def receipt(self, call: Call, status: int, body: bytes) -> Receipt:
         answer = opened(body)
@@ -206,9 +209,19 @@ class Messenger(Unasked):
 
     def typing(self, chat: str) -> Call:
         """Shown for 20 seconds, or until the next message."""
-        return self._beside("me/messages", {"recipient": {"id": chat}, "sender_action": "typing_on"})
+        shown = {"recipient": {"id": chat.partition("@")[0]}, "sender_action": "typing_on"}
+        return self._beside("me/messages", shown, chat)
 
-    def set_profile(self) -> Call:
+    def who_we_are(self) -> Call:
+        """Asks which page the first token is of."""
+        return Call(path=self._path("me"), body=b"", carries=False, method="GET")
+
+    def page_of(self, call: Call, status: int, body: bytes) -> str:
+        """The page's id in the answer to who_we_are. Raises SendError."""
+        self.receipt(call, status, body)
+        return word((opened(body) or {}).get("id"))
+
+    def set_profile(self, page: str) -> Call:
         """The first button, the words above it, and the menu beside the line that people write in."""
         entries = [{"type": "postback", "title": title, "payload": SAYS + says} for title, says in _MENU]
         menu = {"locale": "default", "composer_input_disabled": False, "call_to_actions": entries}
@@ -219,21 +232,23 @@ class Messenger(Unasked):
                 "greeting": [{"locale": "default", "text": _GREETING}],
                 "persistent_menu": [menu],
             },
+            f"@{page}",
         )
 
     def subscribe(self, page: str) -> Call:
         heard = "messages messaging_postbacks messaging_referrals message_echoes standby messaging_handovers"
-        return self._beside(f"{quote(page, safe='')}/subscribed_apps", {"subscribed_fields": heard.split()})
+        return self._beside(f"{quote(page, safe='')}/subscribed_apps", {"subscribed_fields": heard.split()}, f"@{page}")
 
     def pass_thread(self, chat: str, to_app: str = INBOX_APP) -> Call:
         """Gives the talk to the page's inbox (or another app): from then on our sends are refused."""
-        return self._beside("me/pass_thread_control", {"recipient": {"id": chat}, "target_app_id": to_app})
+        to = {"recipient": {"id": chat.partition("@")[0]}, "target_app_id": to_app}
+        return self._beside("me/pass_thread_control", to, chat)
 
     def take_thread(self, chat: str) -> Call:
-        return self._beside("me/take_thread_control", {"recipient": {"id": chat}})
+        return self._beside("me/take_thread_control", {"recipient": {"id": chat.partition("@")[0]}}, chat)
 
-    def _beside(self, what: str, sent: dict[str, Any]) -> Call:
-        return Call(path=self._path(what), body=written(sent), carries=False)
+    def _beside(self, what: str, sent: dict[str, Any], chat: str = "") -> Call:
+        return Call(path=self._path(what, chat), body=written(sent), carries=False)
 
 
 _Shape = Literal["", "template", "quick", "numbers"]
@@ -305,7 +320,7 @@ def _said(event: Fields, chat: str, key: str) -> Inbound:
         attachments=tuple(filter(None, map(_file_of, attachments))),
         # a tap on the phone key sends the number of the resident's own account as its payload
         contact=Contact(phone=phone, own=True) if phone else None,
-        sender=chat,
+        sender=chat.partition("@")[0],
         reply_to=word(fields(message.get("reply_to")).get("mid")) or None,
     )
 

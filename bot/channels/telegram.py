@@ -13,16 +13,17 @@ from urllib.parse import quote
 
 from telegram import CallbackQuery, Chat, ChatMemberUpdated, Message, Update
 
-from bot.channel import Call, Capabilities, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
+from bot.capabilities import TELEGRAM
+from bot.channel import Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
 from bot.model import Attachment, Contact, Inbound, MediaKind, Point, Reached
 
 HEARD = ("message", "edited_message", "callback_query", "my_chat_member")
-TEXT_LIMIT = 4000  # Telegram's own is 4096
-CAPTION_LIMIT = 1024
+TEXT_LIMIT = TELEGRAM.text_limit
+CAPTION_LIMIT = TELEGRAM.caption_limit
 HEARD_LIMIT = 16_000
 CHOICE_ID_LIMIT_BYTES = 64
 TOPIC_LIMIT = 128
-PHOTO_LIMIT_BYTES = 10_000_000
+PHOTO_LIMIT_BYTES = TELEGRAM.photo_limit_bytes
 #: labels longer than this get a row of their own
 SHORT_LABEL = 15
 #: how many message ids `ask` goes through at most, and how far past the newest known one
@@ -73,18 +74,7 @@ class _Stored(Protocol):
 class Telegram:
     """One bot. `secret` comes back in the header of each webhook; `team_chat` is the id of the team's group."""
 
-    capabilities = Capabilities(
-        name="telegram",
-        text_limit=TEXT_LIMIT,
-        max_choices=8,
-        label_limit=40,
-        buttons=True,
-        photo_out=True,
-        voice_out=True,
-        asks_location=True,
-        asks_phone=True,
-        photo_limit_bytes=PHOTO_LIMIT_BYTES,
-    )
+    capabilities = TELEGRAM
 
     def __init__(self, token: str, secret: str, team_chat: str = "") -> None:
         self._token = token

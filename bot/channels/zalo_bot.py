@@ -7,11 +7,12 @@ numbered lines. Only private chats are heard. The bot's token is in no message a
 import hmac
 from typing import Any
 
-from bot.channel import NOT_CARRIED, Call, Capabilities, Outgoing, Parsed, Receipt, SendError, Webhook, listed
+from bot.capabilities import ZALO_BOT
+from bot.channel import NOT_CARRIED, Call, Outgoing, Parsed, Receipt, SendError, Webhook, listed
 from bot.channels._wire import Fields, Unasked, fields, instant, opened, word, written
 from bot.model import Attachment, Inbound, MediaKind
 
-TEXT_LIMIT = 1900  # Zalo's own is 2000, of captions too
+TEXT_LIMIT = ZALO_BOT.text_limit
 SECRET_HEADER = "x-bot-api-secret-token"  # noqa: S105
 PAUSE_S = 60.0
 #: what comes back from nowhere but the next month, or a paid plan
@@ -29,17 +30,7 @@ _FILES: dict[MediaKind, tuple[str, ...]] = {
 class ZaloBot(Unasked):
     """One bot. `secret` (8 to 256 characters) comes back in the header of each webhook."""
 
-    capabilities = Capabilities(
-        name="zalo_bot",
-        text_limit=TEXT_LIMIT,
-        max_choices=9,
-        label_limit=100,
-        buttons=False,
-        photo_out=False,
-        voice_out=False,
-        asks_location=False,
-        asks_phone=False,
-    )
+    capabilities = ZALO_BOT
 
     def __init__(self, token: str, secret: str) -> None:
         self._token = token

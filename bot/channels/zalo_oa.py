@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import quote
 
+from bot.capabilities import ZALO_OA
 from bot.channel import (
     NOT_CARRIED,
     Call,
-    Capabilities,
     Outgoing,
     Parsed,
     Receipt,
@@ -32,9 +32,9 @@ from bot.model import Attachment
 
 Buttons = Literal["off", "form1", "form3"]
 
-TEXT_LIMIT = 1900  # Zalo's own is 2000
-MAX_BUTTONS, TITLE_LIMIT = 5, 100
-PHOTO_LIMIT_BYTES = 1_000_000
+TEXT_LIMIT = ZALO_OA.text_limit
+MAX_BUTTONS, TITLE_LIMIT = 5, ZALO_OA.label_limit
+PHOTO_LIMIT_BYTES = ZALO_OA.photo_limit_bytes
 #: what Zalo's console sends to try an address
 PROBE_ID = "This is message id"
 
@@ -47,35 +47,25 @@ _DOCUMENTS = (".pdf", ".doc", ".docx")
 class ZaloOa(Unasked):
     """One app. `secrets` are the webhook keys and `tokens` the access tokens, both by OA id.
 
-    An access token lives 25 hours: whoever refreshes it makes a new ZaloOa. `form_picture` is a public address of the
-    picture on the form that asks for a phone number.
+    An access token lives 25 hours: whoever refreshes it makes a new ZaloOa. `buttons` is by OA id, the form of buttons
+    that its operator has seen work; an OA that is not there gets numbered text. `form_picture` is a public address of
+    the picture on the form that asks for a phone number.
     """
 
-    capabilities = Capabilities(
-        name="zalo_oa",
-        text_limit=TEXT_LIMIT,
-        max_choices=9,
-        label_limit=TITLE_LIMIT,
-        buttons=False,
-        photo_out=True,
-        voice_out=False,
-        asks_location=False,
-        asks_phone=True,
-        photo_limit_bytes=PHOTO_LIMIT_BYTES,
-    )
+    capabilities = ZALO_OA
 
     def __init__(
         self,
         app_id: str,
         secrets: Mapping[str, str],
         tokens: Mapping[str, str],
-        buttons: Buttons = "off",
+        buttons: Mapping[str, Buttons] | None = None,
         form_picture: str = "",
     ) -> None:
         self._app_id = app_id
         self._secrets = dict(secrets)
         self._tokens = dict(tokens)
-        self._buttons = buttons
+        self._buttons = dict(buttons or {})
         self._form_picture = form_picture
 
     # --- in ---
@@ -164,27 +154,29 @@ class ZaloOa(Unasked):
             if not message and NOT_CARRIED not in lines:
                 lines.append(NOT_CARRIED)
         text = "\n\n".join(line for line in lines if line)
-        native = self._has_buttons(outgoing)
+        form = self._form_of_buttons(outgoing)
+        native = form != "off"
         parts = split(text, TEXT_LIMIT) if native else listed(text, outgoing.choices, TEXT_LIMIT)
         texts: list[dict[str, Any]] = [{"text": part} for part in parts]
         if native and texts:
-            texts[-1] |= self._with_buttons(outgoing)
+            texts[-1] |= self._with_buttons(outgoing, form)
         elif len(texts) == 1 and len(shown) == 1 and _is_photo(shown[0]):
             shown[0] |= texts.pop()
         return (*uploads, *(self._message(outgoing.chat, message) for message in (*shown, *texts)))
 
-    def _has_buttons(self, outgoing: Outgoing) -> bool:
+    def _form_of_buttons(self, outgoing: Outgoing) -> Buttons:
         few = 0 < len(outgoing.choices) <= MAX_BUTTONS
         short = all(0 < len(choice.label) <= TITLE_LIMIT for choice in outgoing.choices)
-        return few and short and self._buttons != "off" and not outgoing.plain and bool(outgoing.text.strip())
+        fits = few and short and not outgoing.plain and bool(outgoing.text.strip())
+        return self._buttons.get(outgoing.chat.partition("@")[2], "off") if fits else "off"
 
-    def _with_buttons(self, outgoing: Outgoing) -> dict[str, Any]:
+    def _with_buttons(self, outgoing: Outgoing, form: Buttons) -> dict[str, Any]:
         """Nobody has seen both forms work everywhere: which one does is the operator's setting."""
         buttons = [
             {"title": choice.label, "type": "oa.query.hide", "payload": PRESS + choice_id}
             for choice, choice_id in zip(outgoing.choices, outgoing.choice_ids, strict=True)
         ]
-        if self._buttons == "form1":
+        if form == "form1":
             return {"attachment": {"type": "template", "payload": {"buttons": buttons}}}
         card = {"title": _LIST_TITLE, "subtitle": _LIST_SUBTITLE, "buttons": buttons}
         return {"attachment": {"type": "template", "payload": {"template_type": "list", "elements": [card]}}}

@@ -1,5 +1,6 @@
 """The members' and leads' work on cases over HTTP: who may do what, what it changes, what a resident never reads."""
 
+import html
 import re
 from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
@@ -509,8 +510,7 @@ async def test_leave_that_begins_later_hands_on_when_it_begins(house: House, pho
 async def test_misses_are_named_and_taken_home_as_lines(house: House, phone: Phone) -> None:
     def put_misses(connection: sa.Connection) -> None:
         for text, topic in (("mất sim\tlàm\nsao", "2g-4g"), ("trời mưa hoài", ""), ("quên mk vneid", "vneid")):
-            row = {"at": NOW, "why": "missed", "text": text, "topic": topic, "given_topic": "", "conversation": "web:x"}
-            connection.execute(_miss.insert(), row)
+            connection.execute(_miss.insert(), missed(text, topic))
 
     await house.store.write(put_misses)
     tam = await phone(TAM)
@@ -525,6 +525,42 @@ async def test_misses_are_named_and_taken_home_as_lines(house: House, phone: Pho
     taken = await tam.get("/team/misses.tsv")
     assert taken.text == "2g-4g\tmất sim làm sao\nout\ttrời mưa hoài\n"
     assert taken.headers["content-disposition"].startswith("attachment")
+
+
+def missed(text: str, topic: str = "", *, commune: str = "", province: str = "") -> dict[str, Any]:
+    return {"at": NOW, "why": "missed", "text": text, "topic": topic, "given_topic": "", "conversation": "web:x",
+            "commune": commune, "province": province}  # fmt: skip
+
+
+async def test_a_lead_reads_the_misses_of_their_place_and_of_no_place(house: House, phone: Phone) -> None:
+    there = {"commune": town.PHU_LOI, "province": "79"}, {"commune": town.THU_DAU_MOT, "province": "79"}, {}
+    for where in there:
+        await house.store.write(
+            lambda c, where=where: c.execute(_miss.insert(), missed(f"ở {where}", **where)) and None
+        )
+    tam = await phone(TAM)
+
+    async def shown(at: str) -> list[str]:
+        page = html.unescape((await tam.get("/team/misses", params={"at": at})).text)
+        return re.findall(r'class="words">ở (.*?)</p>', page)
+
+    assert await shown("") == ["{}", str(there[0])]
+    assert await shown(town.PHU_LOI) == [str(there[0])]
+    assert await shown("-") == ["{}"]
+    assert await shown(town.THU_DAU_MOT) == []
+    await tam.post("/team/misses/2", data={"topic": "vneid"})
+    assert await rows(house, sa.select(_miss.c.id).where(_miss.c.handled_at.is_not(None))) == []
+    assert (await tam.post("/team/misses/1", data={"topic": "vneid", "at": town.PHU_LOI})).headers["location"] == (
+        f"/team/misses?notice=saved&at={town.PHU_LOI}"
+    )
+    assert (await tam.get("/team/misses.tsv", params={"at": "-"})).text == ""
+    assert (await tam.get("/team/misses.tsv")).text == f"vneid\tở {there[0]}\n"
+    # the desk of the province sees all of it, by commune
+    await house.store.write(
+        lambda c: c.execute(_member.update().where(_member.c.id == TAM).values(commune="")) and None
+    )
+    assert await shown("") == ["{}", str(there[1])]
+    assert await shown(town.THU_DAU_MOT) == [str(there[1])]
 
 
 # --- erasure ---------------------------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ async def chat(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
         channels={}, now=clock, key="khoá của bài thử",
     )  # fmt: skip
     app = FastAPI()
+    app.state.house = house
     app.include_router(routes.router(house))
     yield Chat(house, clock, app)
     store.stop()
@@ -397,3 +398,63 @@ async def test_a_talk_is_read_by_nobody_else(chat: Chat, bac: httpx.AsyncClient)
 @pytest.mark.parametrize(("name", "status"), [("chat.js", 200), ("chat.css", 200), ("routes.py", 404), ("..", 404)])
 async def test_only_our_own_files_are_served(chat: Chat, bac: httpx.AsyncClient, name: str, status: int) -> None:
     assert (await bac.get(f"/chat/static/{name}")).status_code == status
+
+
+# --- in a frame on another site ---------------------------------------------------------------------------------
+
+
+ORIGIN = "https://xa-a.gov.vn"
+framing = pytest.mark.parametrize("chat", [{"chat_origins": f"{ORIGIN},https://xa-b.gov.vn"}], indirect=True)
+
+
+@framing
+async def test_only_the_origins_of_the_settings_may_frame_it(chat: Chat) -> None:
+    async with chat.browser() as browser:
+        framed, alone = await browser.get("/embed"), await browser.get("/")
+        told = [await browser.get("/embed/allowed", headers={"Origin": one}) for one in (ORIGIN, ORIGIN + ":8443", "")]
+    policy = framed.headers["content-security-policy"]
+    assert policy.endswith(f"frame-ancestors 'self' {ORIGIN} https://xa-b.gov.vn")
+    assert alone.headers["content-security-policy"].endswith("frame-ancestors 'self'")
+    assert [one.status_code for one in told] == [204, 403, 403]
+    assert [one.headers.get("access-control-allow-origin") for one in told] == [ORIGIN, None, None]
+    assert {one.headers["vary"] for one in told} == {"Origin"}
+
+
+@framing
+async def test_a_framed_talk_has_a_cookie_of_its_own_kind(chat: Chat) -> None:
+    async with chat.browser() as browser:
+        header = (await browser.get("/embed")).headers["set-cookie"]
+    value, *facts = header.split("; ")
+    name, _, signed = value.partition("=")
+    assert name == door.FRAMED_COOKIE
+    assert {"HttpOnly", "SameSite=None", "Secure", "Partitioned", "Path=/"} <= set(facts)
+    async with chat.browser() as browser:
+        browser.cookies.set(door.FRAMED_COOKIE, signed)
+        assert (await browser.post("/chat/say", json=said(text="chào con"))).status_code == 202
+        again = await browser.get("/embed")
+    assert again.headers["set-cookie"] == header
+    assert "chào con" in again.text
+    assert 'class="framed"' in again.text
+    [row] = await chat.rows(INBOX)
+    assert row["conversation"] == "web:" + signed.rsplit(".", 1)[0]
+
+
+async def test_within_one_site_frame_and_page_know_the_same_resident(chat: Chat, bac: httpx.AsyncClient) -> None:
+    framed = await bac.get("/embed")
+    assert framed.headers["set-cookie"].partition("=")[2].rsplit(".", 1)[0] == key_of(bac).removeprefix("web:")
+
+
+@pytest.mark.parametrize(
+    "told", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": ORIGIN}, {"origin": "null"}]
+)
+async def test_what_another_site_posts_is_refused(chat: Chat, bac: httpx.AsyncClient, told: dict[str, str]) -> None:
+    assert (await bac.post("/chat/say", json=said(text="chào con"), headers=told)).status_code == 403
+    assert await chat.rows(INBOX) == []
+
+
+async def test_the_script_is_small_and_may_be_loaded_from_anywhere(chat: Chat) -> None:
+    async with chat.browser() as browser:
+        script = await browser.get("/embed.js")
+    assert script.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert len(script.content) < 6 * 1024

@@ -16,6 +16,8 @@ from PIL import Image
 
 from api import desk, media
 from api.console import routes
+from api.fetching import Fetching
+from api.files import Files
 from api.house import House
 from api.news import News
 from api.shelf import Shelf
@@ -437,7 +439,7 @@ async def test_a_telegram_picture_is_fetched_when_a_member_looks(house: House, p
     asked: list[tuple[str, str]] = []
 
     class Line:
-        async def fetch(self, file_id: str, conversation: str) -> str:
+        async def fetch(self, file_id: str, conversation: str, kind: str, name: str) -> str:
             asked.append((file_id, conversation))
             kept = house.media.keep_as("tg-hinh", picture())
             await house.store.write(lambda c: media.insert(c, kept, conversation, NOW))
@@ -450,6 +452,7 @@ async def test_a_telegram_picture_is_fetched_when_a_member_looks(house: House, p
 
     case_id = await house.store.write(work)
     house.line = Line()  # type: ignore[assignment]
+    house.files = Files(house, Fetching({}))
     lan, sau = await phone(LAN), await phone(SAU)
     (address,) = re.findall(r'<img src="(.*?)"', (await lan.get(f"/team/case/{case_id}")).text)
     assert [(await one.get(address)).status_code for one in (sau, lan)] == [404, 200]

@@ -251,8 +251,8 @@ def test_the_query_finds_its_index(connection: sa.Connection) -> None:
     """Both partial indexes are used: a condition that hides `on_duty` would cost a scan of the whole directory."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    given = nearest._asked(connection, "vneid", "", NOW) | {
-        "commune": PHU_LOI, "province": "79", "hamlets": "|khu pho 3|", "lat": 11.0, "lon": 106.68, "squeeze": 0.98,
+    given = nearest._asked("vneid", "", NOW) | {
+        "commune": PHU_LOI, "province": "79", "key": "khu pho 3", "lat": 11.0, "lon": 106.68, "squeeze": 109.0,
         "south": 10.9, "north": 11.1, "west": 106.5, "east": 106.8, "circle_km2": 100.0,
     }  # fmt: skip
     how = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.channel import Capabilities
-from bot.channels.telegram import Telegram
+from bot.capabilities import CHANNELS, TELEGRAM, Capabilities
 from bot.check import check
 from bot.library import INTAKE, Folders
 from tests.cast import NOW
@@ -18,8 +17,8 @@ SMALL = Capabilities(
     photo_out=False, voice_out=False, asks_location=False, asks_phone=False,
 )  # fmt: skip
 LINES = Capabilities(
-    name="lines", text_limit=100, max_choices=1, label_limit=1, buttons=False,
-    photo_out=False, voice_out=False, asks_location=False, asks_phone=False,
+    name="lines", text_limit=100, max_choices=3, label_limit=1, buttons=False,
+    photo_out=True, voice_out=False, asks_location=False, asks_phone=False, caption_limit=50, most_bubbles=1,
 )  # fmt: skip
 HEAD = """title: Thử
 topic: vneid
@@ -55,7 +54,7 @@ def told(folders: Folders, text: str = "", *capabilities: Capabilities, today: d
 
 
 def test_shipped_content_has_no_problem_today() -> None:
-    assert check(Folders(), (Telegram.capabilities,), TODAY) == ()
+    assert check(Folders(), CHANNELS, TODAY) == ()
 
 
 def test_a_good_flow_has_no_problem(folders: Folders) -> None:
@@ -100,7 +99,7 @@ def test_a_step_that_goes_wrong(folders: Folders, steps: str, line: int, says: s
     ],
 )
 def test_a_step_that_is_fine(folders: Folders, steps: str) -> None:
-    assert told(folders, f"{HEAD}steps: {{{steps}}}\n", Telegram.capabilities) == []
+    assert told(folders, f"{HEAD}steps: {{{steps}}}\n", TELEGRAM) == []
 
 
 @pytest.mark.parametrize("key", ["asked_as", "verified_on", "expires_on", "sources", "owner"])
@@ -137,9 +136,9 @@ def test_the_smallest_channel_sets_the_limits(folders: Folders) -> None:
         f"{HEAD}steps:\n  a: {{choose: {long}, options: {{{options}}}}}\n  b: {{do: Một, simpler: {long}, "
         f"stuck: [{signs}, {{sign: {label}, say: {long}}}]}}\n  c: {{end: Xong}}\n"
     )
-    assert told(folders, text, Telegram.capabilities) == []
-    assert [one.split(": ", 2)[2] for one in told(folders, text, Telegram.capabilities, SMALL)] == [
-        "5 options, but only 4 buttons fit: split it",
+    assert told(folders, text, TELEGRAM) == []
+    assert [one.split(": ", 2)[2] for one in told(folders, text, TELEGRAM, SMALL)] == [
+        "5 options, but only 4 fit everywhere: split it",
         f"text has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
         "4 stuck signs, but only 2 get a button: merge some",
         f"label has 21 characters, a channel carries 20: shorten '{'x' * 21}'",
@@ -148,12 +147,32 @@ def test_the_smallest_channel_sets_the_limits(folders: Folders) -> None:
     ]
 
 
-def test_a_channel_without_buttons_limits_only_texts(folders: Folders) -> None:
+def test_a_channel_without_buttons_limits_no_label(folders: Folders) -> None:
     (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
     assert (
         told(folders, f"{HEAD}steps: {{a: {{choose: Gì, options: {{Ab: b, Cd: b}}}}, b: {{end: Xong}}}}", LINES) == []
     )
     assert len(told(folders, f"{HEAD}steps: {{a: {{end: {'x' * 101}}}}}", LINES)) == 1
+    many = "{choose: Gì, options: {A: b, B: b, C: b, D: b}}"
+    (found,) = told(folders, f"{HEAD}steps: {{a: {many}, b: {{end: Xong}}}}", LINES)
+    assert "4 options, but only 3 fit everywhere" in found
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        (f"a: {{say: {'x' * 60}}}, b: {{say: {'y' * 30}}}, c: {{end: {'z' * 20}}}", "step 'c': "),
+        (f"a: {{choose: {'x' * 40}, options: {{{'A' * 30}: b, {'B' * 30}: b}}}}, b: {{end: Xong}}", "step 'a': "),
+        (f"a: {{end: {'x' * 51}, picture: a.png}}", "step 'a': "),
+        (f"a: {{say: {'x' * 40}}}, b: {{say: {'y' * 30}}}, c: {{end: {'z' * 20}}}", ""),
+        (f"a: {{end: {'x' * 50}, picture: a.png}}", ""),
+    ],
+)
+def test_what_is_read_at_once_is_one_message(folders: Folders, steps: str, says: str) -> None:
+    (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
+    (folders.flows / "a.png").touch()
+    found = told(folders, f"{HEAD}steps: {{{steps}}}\n", LINES)
+    assert [says in one and "2 messages, 1 fit on lines" in one for one in found] == [True] * bool(says)
 
 
 def test_a_question_can_start_one_flow_only(folders: Folders) -> None:

@@ -175,7 +175,7 @@ def test_the_token_is_in_no_repr() -> None:
 async def test_the_calls_beside_messages_are_known_to_meta(wire: PageWire) -> None:
     await wire.fake.says(CHAT, "con ơi")
     page = wire.channel
-    calls = [page.typing(CHAT), page.set_profile(), page.subscribe("404"), page.pass_thread(CHAT)]
+    calls = [page.typing(CHAT), page.set_profile("404"), page.subscribe("404"), page.pass_thread(CHAT)]
     for call in calls:
         assert (await wire.receipt(call)).remote_id == ""
         assert not call.carries
@@ -251,3 +251,18 @@ async def test_the_fake_refuses_a_wrong_envelope(wire: PageWire, changed: Any) -
     (call,) = wire.channel.render(Outgoing(chat=CHAT, text="dạ"))
     status, _ = await wire.post(Call(path=call.path, body=json.dumps(json.loads(call.body) | changed).encode()))
     assert status == 400
+
+
+def test_two_pages_of_one_app_are_two_talks() -> None:
+    """Each is answered with its own page's token; nobody sees the other's."""
+    channel = Messenger("s3cret", "xin-chao", "1:first", "5005", other_pages={"505": "2:other"})
+    event = {"sender": {"id": CHAT}, "timestamp": 1_795_255_200_000, "message": {"mid": "m_1", "text": "dạ"}}
+    for page, chat, token in (("404", CHAT, "1%3Afirst"), ("505", f"{CHAT}@505", "2%3Aother")):
+        entry = {"id": page, "messaging": [event | {"recipient": {"id": page}}]}
+        body = json.dumps({"object": "page", "entry": [entry]})
+        (said,) = channel.parse(Webhook(method="POST", headers={}, query={}, body=body.encode())).happened
+        assert isinstance(said, Inbound)
+        assert (said.chat, said.sender) == (chat, CHAT)
+        (call,) = channel.render(Outgoing(chat=chat, text="dạ"))
+        assert call.path.endswith(f"access_token={token}")
+        assert json.loads(call.body)["recipient"] == {"id": CHAT}

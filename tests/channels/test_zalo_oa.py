@@ -29,7 +29,7 @@ class ZaloWire(Wire):
     fake: FakeZaloOa
 
     def renew(self, buttons: Buttons = "off") -> None:
-        self.channel = ZaloOa("7001", KEYS, {"9001": self.fake.granted()}, buttons)
+        self.channel = ZaloOa("7001", KEYS, {"9001": self.fake.granted()}, {"9001": buttons})
 
 
 @pytest.fixture

@@ -50,7 +50,12 @@ class FakeMessenger(Served):
         self._numbers = count(1)
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/v25.0/{owner}/{what}", self._serve)]
+        return [
+            web.post("/v25.0/{owner}/{what}", self._serve),
+            web.get("/v25.0/me", self._looked_at),
+            web.get("/v25.0/me/subscribed_apps", self._looked_at),
+            web.get("/v25.0/{app}/subscriptions", self._looked_at),
+        ]
 
     # --- what a test does ---
 
@@ -119,6 +124,19 @@ class FakeMessenger(Served):
         except ValueError as odd:
             return web.json_response(Refused(100, str(odd)).answer, status=400)
         return await self.carried(request, call, answer)
+
+    async def _looked_at(self, request: web.Request) -> web.Response:
+        """What a look at the page or the app shows; the app's own needs its secret."""
+        what, app = request.path.rpartition("/")[2], request.match_info.get("app")
+        wanted = f"{self.app_id}|{self.app_secret}" if app else self.token
+        if request.query.get("access_token") != wanted or (app and app != str(self.app_id)):
+            return web.json_response(Refused(190, "Invalid OAuth access token.").answer, status=400)
+        shown: dict[str, Fields] = {
+            "me": {"id": self.page, "name": "Xã Ví Dụ"},
+            "subscribed_apps": {"data": [{"id": str(self.app_id), "subscribed_fields": self.subscribed}]},
+            "subscriptions": {"data": [{"object": "page", "callback_url": self.webhook_url, "active": True}]},
+        }
+        return web.json_response(shown[what])
 
     async def _carry_out(self, call: Received, owner: str) -> Fields:
         fields = call.fields

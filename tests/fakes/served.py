@@ -41,6 +41,9 @@ class Served:
         self.calls: list[Received] = []
         self.delivered: list[Fields] = []
         self._faults: list[Fault] = []
+        self._newest: tuple[bytes, Fields] = (b"", {})
+        #: what people sent, by path: the provider's own file server
+        self.kept: dict[str, bytes] = {}
 
     def routes(self) -> list[web.RouteDef]:
         raise NotImplementedError
@@ -48,6 +51,7 @@ class Served:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=60_000_000)
         app.router.add_routes(self.routes())
+        app.router.add_get("/kept/{path:.+}", self._give_file)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -65,6 +69,26 @@ class Served:
     def fail(self, what: str, status: int, body: Any = None, *, done: bool = False) -> None:
         """The next call of `what` fails. `status` 0: no answer, the line drops; `done`: it was carried out before."""
         self._faults.append(Fault(what=what, status=status, body=body, done=done))
+
+    def keep(self, path: str, data: bytes) -> str:
+        """Puts a file at the provider; gives the address that a webhook names. Its faults are those of "file"."""
+        self.kept[path] = data
+        return f"{self.base_url}/kept/{path}"
+
+    async def _give_file(self, request: web.Request) -> web.StreamResponse:
+        """Calls nothing a picture that is none: whoever fetches has to look."""
+        path = request.match_info["path"]
+        self.calls.append(Received(what="file", fields={"path": path}))
+        fault = next((one for one in self._faults if one.what == "file"), None)
+        if fault is None:
+            found = path in self.kept
+            return web.Response(body=self.kept.get(path, b""), status=200 if found else 404, content_type="image/jpeg")
+        self._faults.remove(fault)
+        if not fault.status:
+            assert request.transport is not None
+            request.transport.abort()
+        headers = {"Location": fault.body} if fault.status == 302 else {}
+        return web.Response(status=fault.status or 200, headers=headers)
 
     def called(self, what: str) -> list[Received]:
         return [call for call in self.calls if call.what == what]
@@ -87,8 +111,13 @@ class Served:
             return web.Response(status=fault.status, text=fault.body)
         return web.json_response(fault.body, status=fault.status)
 
+    async def repeat(self) -> int:
+        """The newest webhook once more, byte for byte."""
+        return await self.post_webhook(*self._newest)
+
     async def post_webhook(self, raw: bytes, headers: Fields) -> int:
         """The status that the webhook gave, 0 when nobody is there."""
+        self._newest = (raw, headers)
         if not self.webhook_url:
             return 0
         headers = {"content-type": "application/json"} | headers

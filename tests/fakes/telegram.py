@@ -61,6 +61,8 @@ class FakeTelegram:
         self.moved: dict[int, int] = {}
         self.webhook: Fields = {}
         self.me = {"id": 123456, "is_bot": True, "first_name": "Gõ Cửa", "username": "gocua_fake_bot"}
+        #: whether groups have topics, which the bot may manage
+        self.forum = True
         self._faults: list[Fault] = []
         self._pending: list[Fields] = []
         self._queries: set[str] = set()
@@ -257,6 +259,10 @@ class FakeTelegram:
             case "getWebhookInfo":
                 url = self.webhook.get("url", "")
                 return {"url": url, "has_custom_certificate": False, "pending_update_count": len(self._pending)}
+            case "getChat":
+                return _chat(int(fields["chat_id"])) | {"title": "Tổ", "is_forum": self.forum}
+            case "getChatMember":
+                return {"user": self.me, "status": "administrator", "can_manage_topics": self.forum}
             case "getUpdates":
                 return await self._updates(fields)
             case "editMessageText" | "editMessageReplyMarkup":

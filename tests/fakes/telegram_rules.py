@@ -37,6 +37,8 @@ METHODS: dict[str, tuple[set[str], set[str]]] = {
     "closeForumTopic": ({"chat_id", "message_thread_id"}, set()),
     "reopenForumTopic": ({"chat_id", "message_thread_id"}, set()),
     "getFile": ({"file_id"}, set()),
+    "getChat": ({"chat_id"}, set()),
+    "getChatMember": ({"chat_id", "user_id"}, set()),
 }
 SENDS = {"sendPhoto": "photo", "sendVoice": "voice", "sendVideo": "video"}
 SENDS |= {"sendDocument": "document", "sendSticker": "sticker", "sendMessage": "text"}

@@ -44,6 +44,7 @@ class FakeZaloOa(Served):
         #: "app_id/body" as documented; also "oa_id/..." and ".../header"
         self.signing = "app_id/body"
         self.echoes = True
+        self.verified = True
         self.messages: dict[str, list[Fields]] = {}
         #: when each user last did something towards the OA
         self.last_ms: dict[str, int] = {}
@@ -60,6 +61,8 @@ class FakeZaloOa(Served):
             web.post("/v2.0/oa/message", self._api("v2", self._old)),
             web.post("/v2.0/oa/upload/{kind}", self._api("upload", self._upload)),
             web.get("/v3.0/oa/user/detail", self._api("detail", self._detail)),
+            web.get("/v2.0/oa/getoa", self._api("getoa", self._about)),
+            web.post("/v3.0/oa/quota/message", self._api("quota", self._quota)),
         ]
 
     # --- what a test does ---
@@ -73,6 +76,10 @@ class FakeZaloOa(Served):
     def granted(self) -> str:
         """An access token without the ceremony."""
         return str(self._pair()["access_token"])
+
+    def refresh_token(self) -> str:
+        """One that was not used yet."""
+        return str(self._pair()["refresh_token"])
 
     async def says(self, user: str, text: str = "", kind: str = "text", **more: Any) -> int:
         """A user writes; `more` are further fields of the message. The webhook's status, 0 when nobody is there."""
@@ -162,8 +169,8 @@ class FakeZaloOa(Served):
 
             name = f"{what}/{request.match_info['kind']}" if "kind" in request.match_info else what
             try:
-                asked = {"data": json.loads(request.query["data"])} if request.method == "GET" else None
-                call = Received(what=name, fields=asked) if asked else await read(request, name)
+                asked = {key: json.loads(value) for key, value in request.query.items()}
+                call = Received(what=name, fields=asked) if request.method == "GET" else await read(request, name)
             except ValueError as odd:
                 return web.json_response(Refused(-201, str(odd)).answer)
             return await self.carried(request, call, answer)
@@ -251,6 +258,14 @@ class FakeZaloOa(Served):
         user = call.fields["data"]["user_id"]
         need(user in self.last_ms, -201, "user_id is invalid")
         return {"user_id": user, "display_name": f"Person {user}", "user_is_follower": True, "shared_info": {}}
+
+    async def _about(self, _call: Received) -> Fields:
+        about = {"oa_id": self.oa, "name": "Xã Ví Dụ", "is_verified": self.verified, "num_follower": 3}
+        return about | {"package_name": "Dùng thử", "package_valid_through_date": "31/12/2026"}
+
+    async def _quota(self, call: Received) -> Fields:
+        need(call.fields["user_id"] in self.last_ms, -201, "user_id is invalid")
+        return {"quota_type": "reply", "remain": 8, "total": 8}
 
     async def _old(self, call: Received) -> Fields:
         """What is left of v2: reactions, and visitors of the web widget."""

@@ -6,6 +6,7 @@
   const at = (id) => document.getElementById(id);
   const log = at("log"), words = at("words"), typing = at("typing").firstElementChild;
   const UNSENT = "gocua.unsent.";
+  const framed = document.body.classList.contains("framed");
   const SLOWEST_MS = 8000, LONGEST_SIDE = 1600, MOST_BYTES = 10 * 1024 * 1024;
 
   // --- what is on its way ---
@@ -116,9 +117,16 @@
   }
 
   async function newcomer() { // the cookie is gone: the page itself gives a new one, and with it a new talk
-    await fetch("/", { cache: "no-store" }).catch(() => null);
+    await fetch(location.pathname, { cache: "no-store" }).catch(() => null);
     last = 0;
-    listen();
+    if (!framed || await known()) listen();
+  }
+
+  async function known() { // a browser may keep no cookie in another site's frame: then the talk is to be had outside it
+    const answer = await fetch(`/chat/lines?after=${last}`, { cache: "no-store" }).catch(() => null);
+    at("apart").hidden = answer?.status !== 401;
+    if (answer?.status === 401) { source?.close(); clearTimeout(quiet); clearTimeout(listenTimer); at("say").hidden = true; }
+    return answer?.status !== 401;
   }
 
   // --- what is told ---
@@ -161,6 +169,7 @@
   function hear(line) {
     if (line.out_id <= last) return;
     last = line.out_id;
+    tellFrame("told");
     typing.hidden = true;
     at("welcome")?.remove();
     log.querySelectorAll("[data-ask]").forEach((button) => button.remove());
@@ -211,6 +220,20 @@
     if (!navigator.geolocation) return failed();
     return navigator.geolocation.getCurrentPosition(
       (found) => say({ lat: found.coords.latitude, lon: found.coords.longitude }), failed, { timeout: 20000, maximumAge: 60000 });
+  }
+
+  function tellFrame(what) { // not one word of the talk: that something happened
+    if (framed) parent.postMessage(`gocua:${what}`, "*");
+  }
+
+  if (framed) {
+    addEventListener("keydown", (event) => { if (event.key === "Escape") tellFrame("close"); });
+    log.addEventListener("click", (event) => { // in the frame there is no way back from a picture on its own
+      const picture = event.target.closest("a.photo");
+      if (!picture) return;
+      event.preventDefault();
+      picture.classList.toggle("whole");
+    });
   }
 
   log.addEventListener("click", (event) => {
@@ -271,5 +294,5 @@
   history.scrollRestoration = "manual";
   page.scrollTop = page.scrollHeight;
   unread();
-  listen();
+  if (framed) known().then((yes) => yes && listen()); else listen();
 })();

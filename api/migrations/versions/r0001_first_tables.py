@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("reachable", sa.Boolean(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("heard_at", sa.BigInteger(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_conversation")),
     )
@@ -110,6 +111,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_media_conversation"), "media", ["conversation"], unique=False)
     op.create_table(
+        "wanted_file",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_wanted_file")),
+    )
+    op.create_index(op.f("ix_wanted_file_conversation"), "wanted_file", ["conversation"], unique=False)
+    op.create_index(op.f("ix_wanted_file_next_at"), "wanted_file", ["next_at"], unique=False)
+    op.create_table(
         "miss",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -119,9 +134,34 @@ def upgrade() -> None:
         sa.Column("given_topic", sa.String(), nullable=False),
         sa.Column("handled_at", sa.BigInteger(), nullable=True),
         sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("province", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_miss")),
     )
     op.create_index(op.f("ix_miss_at"), "miss", ["at"], unique=False)
+    op.create_table(
+        "zalo_key",
+        sa.Column("oa", sa.String(), nullable=False),
+        sa.Column("access", sa.String(), nullable=False),
+        sa.Column("refresh", sa.String(), nullable=False),
+        sa.Column("previous", sa.String(), nullable=False),
+        sa.Column("seed", sa.String(), nullable=False),
+        sa.Column("refreshed_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("asked_at", sa.BigInteger(), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=False),
+        sa.Column("refused_buttons", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("oa", name=op.f("pk_zalo_key")),
+    )
+    op.create_table(
+        "held_webhook",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_held_webhook")),
+    )
+    op.create_index(op.f("ix_held_webhook_received_at"), "held_webhook", ["received_at"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -140,6 +180,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(), nullable=False),
         sa.Column("marked_at", sa.BigInteger(), nullable=True),
         sa.Column("remote_id", sa.String(), nullable=False),
+        sa.Column("quota", sa.String(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
@@ -325,6 +366,41 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_table(
+        "channel_log",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("way", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("ref", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("verified", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("took_ms", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_channel_log")),
+    )
+    op.create_index(op.f("ix_channel_log_at"), "channel_log", ["at"], unique=False)
+    op.create_index("ix_channel_log_channel", "channel_log", ["channel", "id"], unique=False)
+    op.create_table(
+        "joined",
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("resident", sa.String(), nullable=False),
+        sa.Column("joined_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("conversation", name=op.f("pk_joined")),
+    )
+    op.create_index(op.f("ix_joined_resident"), "joined", ["resident"], unique=False)
+    op.create_table(
+        "join_code",
+        sa.Column("conversation", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("conversation", name=op.f("pk_join_code")),
+        sa.UniqueConstraint("code", name=op.f("uq_join_code_code")),
+    )
+    op.create_table(
         "colleague",
         sa.Column("case_id", _ID, autoincrement=False, nullable=False),
         sa.Column("member_id", sa.Integer(), nullable=False),
@@ -340,6 +416,7 @@ def upgrade() -> None:
         sa.Column("first_day", sa.Date(), nullable=False),
         sa.Column("last_day", sa.Date(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("hand_on_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["member_id"], ["member.id"], name=op.f("fk_leave_member_id")),
         sa.PrimaryKeyConstraint("member_id", "first_day", name=op.f("pk_leave")),
     )

@@ -1,0 +1,185 @@
+"""The wire to the providers: one message's calls carried out in order, over one HTTP client for all channels.
+
+Never looks at a queue and never decides when to try again: that is sender.py's. What a channel asks for on a refusal it
+does here: a fresh token, the same message without buttons. A call that was taken is not made twice for one message.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+import structlog
+
+from api import media
+from api.house import House
+from bot.channel import Call, Outgoing, Receipt, SendError, filled
+
+log = structlog.get_logger()
+
+#: requests under way at once
+MOST_AT_ONCE = 256
+#: seconds within which a provider must answer
+ANSWER_S = 30.0
+
+
+class UnknownFate(Exception):
+    """The connection broke after the request was written: it may have arrived."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Of one message: the calls that the provider took, and the ids that its uploads gave."""
+
+    receipts: dict[tuple[str, bytes], Receipt] = field(default_factory=dict)
+    found: dict[str, str] = field(default_factory=dict)
+
+
+class Carrier:
+    """`async with` opens the HTTP client. `bases` is each channel's base URL, without a slash at the end."""
+
+    def __init__(self, house: House, bases: Mapping[str, str]) -> None:
+        self.house, self.bases = house, bases
+        self._taken: dict[int, _Taken] = {}
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "Carrier":
+        limits = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=60)
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=10)
+        self._http = aiohttp.ClientSession(connector=limits, timeout=timeout)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._http:
+            await self._http.close()
+
+    async def carry(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
+        """All calls of the message of this outbox row. Raises SendError or UnknownFate.
+
+        The receipt is that of the last call that carries it.
+        """
+        try:
+            return await self._all(name, row, outgoing)
+        except SendError as error:
+            if not error.degrade:
+                raise
+            log.warning("sent_without_buttons", channel=name, error=str(error))
+            await self._without_buttons(name, outgoing, str(error))
+            return await self._all(name, row, replace(outgoing, plain=True))
+
+    def forget(self, row: int) -> None:
+        """The message of this row has come to its end."""
+        self._taken.pop(row, None)
+
+    async def _all(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
+        taken = self._taken.get(row) or _Taken()
+        receipt = Receipt(remote_id="")
+        for call in self.house.channels[name].render(outgoing):
+            done = (call.path, call.body)
+            got = taken.receipts.get(done)
+            if got is None:
+                try:
+                    got = await self._call(name, outgoing, filled(call, taken.found))
+                except SendError:
+                    # uploads go up again: an id that a provider no longer knows must not be offered once more
+                    kept = {key: one for key, one in taken.receipts.items() if not _is_upload(key, taken)}
+                    if kept:
+                        self._taken[row] = _Taken(receipts=kept)
+                    raise
+                taken.receipts[done] = got
+            if call.gives:
+                taken.found[call.gives] = got.remote_id
+            receipt = got if call.carries else receipt
+        return receipt
+
+    async def _call(self, name: str, outgoing: Outgoing, call: Call) -> Receipt:
+        """One call; once more with a fresh token when the provider says that ours is worn out."""
+        channel = self.house.channels[name]
+        status, body = await self.post(name, call)
+        try:
+            return channel.receipt(call, status, body)
+        except SendError as error:
+            keyring = self.house.keyring
+            if not (error.token and keyring):
+                raise
+            worn = dict(call.headers).get("access_token", "")
+            fresh = await keyring.renew(outgoing.chat.partition("@")[2], worn)
+            if not fresh:
+                raise SendError(str(error), misconfigured=True, tries=error.tries) from error
+        again = replace(call, headers=tuple((key, fresh if value == worn else value) for key, value in call.headers))
+        status, body = await self.post(name, again)
+        return channel.receipt(again, status, body)
+
+    async def _without_buttons(self, name: str, outgoing: Outgoing, why: str) -> None:
+        if name == "zalo_oa" and self.house.keyring:
+            await self.house.keyring.buttons_refused(outgoing.chat.partition("@")[2], why)
+
+    # --- requests ------------------------------------------------------------------------------------------------
+
+    async def post(self, name: str, call: Call) -> tuple[int, bytes]:
+        """One request. Raises SendError when it surely never left, UnknownFate when it may have arrived."""
+        assert self._http is not None
+        headers = {"content-type": "application/json"} | dict(call.headers)
+        data: Any = call.body
+        if call.upload is not None:
+            data = await self._form(name, call)
+            del headers["content-type"]
+        if call.method == "GET":
+            data = None
+        begun = time.monotonic()
+        try:
+            async with self._http.request(call.method, self.bases[name] + call.path, data=data, headers=headers) as got:
+                status, body = got.status, await got.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            self._log(name, call, begun, 0, type(error).__name__)
+            raise SendError(f"cannot connect: {type(error).__name__}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._log(name, call, begun, 0, type(error).__name__)
+            raise UnknownFate(type(error).__name__) from error
+        # Zalo says 200 to what it refuses too
+        self._log(name, call, begun, status, b"" if status == 200 and name != "zalo_oa" else body)
+        return status, body
+
+    def _log(self, name: str, call: Call, begun: float, status: int, note: str | bytes) -> None:
+        took_ms = round((time.monotonic() - begun) * 1000)
+        self.house.channel_log.went(name, _kind(call.path), status, "", note, took_ms)
+
+    async def download(self, name: str, path: str, most_bytes: int) -> bytes:
+        """A file of the provider's. Raises SendError when it is too big or not there."""
+        assert self._http is not None
+        try:
+            async with self._http.get(self.bases[name] + path) as answer:
+                data = await answer.content.read(most_bytes + 1)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnknownFate(type(error).__name__) from error
+        if answer.status != 200 or len(data) > most_bytes:
+            raise SendError(f"no such file, or too big: {answer.status}", permanent=True)
+        return data
+
+    async def _form(self, name: str, call: Call) -> aiohttp.FormData:  # noqa: ARG002
+        assert call.upload is not None
+        form = aiohttp.FormData(quote_fields=False)
+        for key, value in json.loads(call.body).items():
+            form.add_field(key, value)
+        media_id = call.upload.ref.removeprefix("media:")
+        row = await self.house.store.read(lambda c: media.find(c, media_id))
+        if row is None:
+            raise SendError("the file is no longer kept", permanent=True)
+        data = await asyncio.to_thread(self.house.media.bytes_of, row["path"])
+        form.add_field(
+            call.upload.field, data, filename=call.upload.name or f"{row['kind']}", content_type=row["content_type"]
+        )
+        return form
+
+
+def _kind(path: str) -> str:
+    """What a call is, without the token that may stand in its path: "sendMessage", "oa/message/cs"."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    return "/".join(part for part in parts[-3:] if not part.startswith(("bot", "v")))
+
+
+def _is_upload(key: tuple[str, bytes], taken: _Taken) -> bool:
+    return taken.receipts[key].remote_id in taken.found.values()

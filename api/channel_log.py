@@ -1,0 +1,141 @@
+"""What came from the providers, what went to them and what they answered: for the operator, for seven days.
+
+Kept without anyone's words, names, numbers or tokens: of an answer only what says how it went is left, every other
+text and number is replaced by its length. Written in batches by a loop of its own: the way of a message never waits
+for it, and at a crash the last two seconds are missing.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from api.store import Store, StoreBusy
+from api.tables import ChannelLogRow
+from knowledge.secrets import redact
+
+log = structlog.get_logger()
+
+#: between two writes, and between two clearings
+WRITE_EVERY_S = 2.0
+CLEAR_EVERY = timedelta(hours=1)
+KEPT = timedelta(days=7)
+MOST_KEPT = 200_000
+#: rows that wait to be written; beyond it the oldest are dropped, and how many is written down
+MOST_WAITING = 5000
+MOST_NOTE = 300
+_MOST_NAME = 80
+#: keys under which providers say how it went, never what somebody wrote
+_TELLING = frozenset({
+    "code", "description", "error", "error_code", "error_description", "error_name", "error_reason", "error_subcode",
+    "expires_in", "fbtrace_id", "message", "message_id", "migrate_to_chat_id", "ref_doc", "retry_after", "status",
+    "type",
+})  # fmt: skip
+#: under these stands what was made, people and their words among it; there only this is kept
+_MADE = frozenset({"result", "data", "recipient"})
+_TELLING_OF_MADE = frozenset({"expired_date", "message_id", "quota", "quota_type", "remain", "total"})
+
+_row = ChannelLogRow.__table__  # type: ignore[attr-defined]
+
+
+class ChannelLog:
+    """One per process. `came` and `went` only put into memory: they may be called anywhere in the event loop."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._dropped = 0
+
+    def came(self, channel: str, kind: str, event_id: str, size_bytes: int, verified: str) -> None:
+        """A provider's request, or one event of it. `verified` says how it was proved to be theirs, "" not at all."""
+        self._put(channel, "came", kind, ref=event_id[:_MOST_NAME], size_bytes=size_bytes, verified=verified)
+
+    def went(self, channel: str, call_kind: str, status: int, code: str, note: str | bytes, took_ms: int) -> None:
+        """A request of ours. `status` is HTTP's, 0 when no answer came; `code` the provider's own error, "" none.
+
+        `note` is the answer's body as it came (bytes), or our own words about what went wrong (str); both are masked
+        here.
+        """
+        told = answer_told(note) if isinstance(note, bytes) else redact(note).text
+        self._put(channel, "went", call_kind, status=status, code=code[:_MOST_NAME], note=told[:MOST_NOTE],
+                  took_ms=took_ms)  # fmt: skip
+
+    async def run(self) -> None:
+        """Until cancelled: write what has gathered, clear away what is old. At the end the rest is written."""
+        cleared_at: datetime | None = None
+        try:
+            while True:
+                await asyncio.sleep(WRITE_EVERY_S)
+                try:
+                    await self.write()
+                    if cleared_at is None or self._now() - cleared_at > CLEAR_EVERY:
+                        cleared_at = self._now()
+                        await self._store.write(lambda c: clear(c, self._now()))
+                except Exception:
+                    log.exception("channel_log_failed")
+        finally:
+            await self.write()
+
+    async def write(self) -> int:
+        """Everything that waits, in one transaction. Returns how many rows; 0 as well when the database is too busy."""
+        rows, self._waiting = list(self._waiting), deque()
+        dropped, self._dropped = self._dropped, 0
+        if not rows:
+            return 0
+        told = rows
+        if dropped:
+            note = f"{dropped} dòng cũ hơn đã bỏ vì chưa kịp ghi"
+            told = [{**rows[0], "kind": "dropped", "note": note, "ref": "", "code": "", "size_bytes": 0}, *rows]
+        try:
+            await self._store.write(lambda c: c.execute(_row.insert(), told) and None)
+        except Exception as error:
+            self._waiting.extendleft(reversed(rows))
+            self._dropped += dropped
+            self._bound()
+            if isinstance(error, StoreBusy):
+                return 0
+            raise
+        return len(told)
+
+    def _put(self, channel: str, way: str, kind: str, **facts: Any) -> None:
+        blank = {"ref": "", "size_bytes": 0, "verified": "", "status": 0, "code": "", "note": "", "took_ms": 0}
+        row = {"at": self._now(), "channel": channel, "way": way, "kind": kind[:_MOST_NAME], **blank, **facts}
+        self._waiting.append(row)
+        self._bound()
+
+    def _bound(self) -> None:
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()
+            self._dropped += 1
+
+
+def clear(connection: sa.Connection, now: datetime) -> None:
+    """What is older than KEPT goes, and of the rest all but the newest MOST_KEPT."""
+    connection.execute(_row.delete().where(_row.c.at < now - KEPT))
+    newest = connection.execute(sa.select(sa.func.max(_row.c.id))).scalar() or 0
+    connection.execute(_row.delete().where(_row.c.id <= newest - MOST_KEPT))
+
+
+def answer_told(body: bytes) -> str:
+    """A provider's answer as it may be kept: {"ok":true,"result":{"message_id":7,"text":"‹12›"}}."""
+    try:
+        read = json.loads(body)
+    except ValueError:
+        return f"‹{len(body)} byte, không phải JSON›" if body else ""
+    return redact(json.dumps(_masked(read, "", _TELLING), ensure_ascii=False, separators=(",", ":"))).text[:MOST_NOTE]
+
+
+def _masked(value: object, key: str, telling: frozenset[str]) -> object:
+    inside = _TELLING_OF_MADE if key in _MADE else telling
+    if isinstance(value, dict):
+        return {str(name): _masked(inner, str(name), inside) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, key, inside) for inner in value]
+    if value is None or isinstance(value, bool) or key in telling:
+        return value
+    return f"‹{len(str(value))}›"
