@@ -56,13 +56,14 @@ class ChannelLog:
         self._put(channel, "came", kind, ref=event_id[:_MOST_NAME], size_bytes=size_bytes, verified=verified)
 
     def went(self, channel: str, call_kind: str, status: int, code: str, note: str | bytes, took_ms: int) -> None:
-        """A request of ours. `status` is HTTP's, 0 when no answer came; `code` the provider's own error, "" none.
+        """A request of ours. `status` is HTTP's, 0 when no answer came; `code` the provider's own error.
 
         `note` is the answer's body as it came (bytes), or our own words about what went wrong (str); both are masked
-        here.
+        here. Without a `code` the one that stands in the answer is taken: Zalo says 200 to what it refuses.
         """
         told = answer_told(note) if isinstance(note, bytes) else redact(note).text
-        self._put(channel, "went", call_kind, status=status, code=code[:_MOST_NAME], note=told[:MOST_NOTE],
+        found = code or (code_told(note) if isinstance(note, bytes) else "")
+        self._put(channel, "went", call_kind, status=status, code=found[:_MOST_NAME], note=told[:MOST_NOTE],
                   took_ms=took_ms)  # fmt: skip
 
     async def run(self) -> None:
@@ -128,6 +129,17 @@ def answer_told(body: bytes) -> str:
     except ValueError:
         return f"‹{len(body)} byte, không phải JSON›" if body else ""
     return redact(json.dumps(_masked(read, "", _TELLING), ensure_ascii=False, separators=(",", ":"))).text[:MOST_NOTE]
+
+
+def code_told(body: bytes) -> str:
+    """The provider's own error code in its answer; "" for none, and for the 0 that says that all is well."""
+    try:
+        read = json.loads(body)
+    except ValueError:
+        return ""
+    told = read.get("error_code", read.get("error")) if isinstance(read, dict) else None
+    told = told.get("code") if isinstance(told, dict) else told
+    return "" if told in (None, 0, "0", False) else str(told)
 
 
 def _masked(value: object, key: str, telling: frozenset[str]) -> object:

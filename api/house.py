@@ -49,3 +49,5 @@ class House:
 
     def __post_init__(self) -> None:
         self.channel_log = ChannelLog(self.store, self.now)
+    #: chats on Zalo that wrote, whose names may not be known: see names.py
+    strangers: set[str] = field(default_factory=set)

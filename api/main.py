@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from watchfiles import awatch
 
-from api import casework, demo, doors, health, push, schema, timers, unsigned, versions, webhooks, zalo_connect
+from api import casework, demo, doors, health, names, push, schema, timers, unsigned, versions, webhooks, zalo_connect
 from api.carrier import Carrier
 from api.chat import routes as chat
 from api.console import routes as console
@@ -123,6 +123,7 @@ async def running(house: House) -> AsyncIterator[None]:
             house.line = Line(house, carrier, telegram)
             house.loops[TELEGRAM] = asyncio.create_task(house.line.run())
         if house.keyring:
+            house.loops["names"] = asyncio.create_task(names.run(house, carrier))
             house.loops["zalo keys"] = asyncio.create_task(house.keyring.run())
         if len(house.channels) > (telegram is not None):
             house.loops["doors"] = asyncio.create_task(doors.open_all(house, carrier))

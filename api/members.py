@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from api import away, carried, cases, commands, crew, desk, held, linked, media, messenger
+from api import away, carried, cases, commands, crew, desk, held, linked, media, messenger, windows
 from api.cases import Desk
 from api.outbox import Pen
 from api.tables import Case, Inbox, Member
@@ -262,6 +262,8 @@ def _take(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: 
         own_topic = said.group and near.topics
         how = "Nhắn ở đây" if own_topic else answer if said.group else f"{answer} hoặc nhắn tiếp"
         text = f"{_about(connection, case)}: bạn đã nhận. {how}, bà con sẽ nhận được."
+        if window := windows.left(connection, case["conversation"], pen.now):
+            text += f" Kênh của bà con {window}."
         _tell(pen, near, said, case, text, _ends(case))
     else:
         _tell(pen, near, said, case, f"#{case['id']}: đã có người khác nhận, hoặc bạn đang giữ đủ hồ sơ.")

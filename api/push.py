@@ -2,10 +2,13 @@
 
 A subscription is an address at the browser maker's own service, given by the member's browser; nothing else is ever
 called. What is told is read from offers and the inbox, up to a mark that each subscription keeps, so a restart neither
-repeats nor loses anything that is still open.
+repeats nor loses anything that is still open. Of several processes one claims a subscription before it tells it: if it
+dies, the claim runs out and another does.
 """
 
 import base64
+import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +33,8 @@ log = structlog.get_logger()
 #: how long a browser's service keeps a message for a phone that is off; an offer is over by then
 KEPT_S = 15 * 60
 TIMEOUT_S = 15.0
+#: for so long a subscription is one process's own: longer than telling it can take
+CLAIMED = timedelta(minutes=2)
 #: the loop's look without news
 LOOK_AGAIN_S = 5.0
 #: marks are moved on over so many rows even when there was nothing to tell
@@ -54,7 +59,8 @@ class PushRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
-    """One message to one subscription; `offer_mark` and `inbox_mark` hold once it is told."""
+    """One message to one subscription; `offer_mark` and `inbox_mark` hold once it is told. `seen` is how it stood: its
+    next moment and its two marks."""
 
     id: int
     endpoint: str
@@ -64,6 +70,7 @@ class Wake:
     texts: tuple[tuple[str, str], ...]
     offer_mark: int
     inbox_mark: int
+    seen: tuple[datetime, int, int]
 
 
 # --- our own key -----------------------------------------------------------------------------------------------------
@@ -76,8 +83,12 @@ def load_key(settings: Settings) -> Vapid02:
         key = Vapid02()
         key.generate_keys()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(key.private_pem())
+        own = path.with_name(f"{path.name}.{os.getpid()}")
+        own.touch(mode=0o600)
+        own.write_bytes(key.private_pem())
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+            os.link(own, path)
+        own.unlink()
     return Vapid02.from_pem(Path(path).read_bytes())
 
 
@@ -163,9 +174,21 @@ def due(connection: sa.Connection, now: datetime) -> tuple[Wake, ...]:
                 Wake(
                     id=row["id"], endpoint=row["endpoint"], p256dh=row["p256dh"], auth=row["auth"],
                     failures=row["failures"], texts=texts, offer_mark=newest_offer, inbox_mark=newest_row,
+                    seen=(row["next_at"], row["offer_mark"], row["inbox_mark"]),
                 )
             )  # fmt: skip
     return tuple(wakes)
+
+
+def claim(connection: sa.Connection, wake: Wake, now: datetime) -> bool:
+    """Nobody else tells it for CLAIMED. False when it is no longer as it was seen: somebody else does, or has."""
+    next_at, offer_mark, inbox_mark = wake.seen
+    unchanged = (
+        _push.c.id == wake.id, _push.c.next_at == next_at, _push.c.offer_mark == offer_mark,
+        _push.c.inbox_mark == inbox_mark,
+    )  # fmt: skip
+    taken = _push.update().where(*unchanged).values(next_at=now + CLAIMED).returning(_push.c.id)
+    return connection.execute(taken).first() is not None
 
 
 def _texts(offered: Sequence[int], written: Sequence[int]) -> tuple[tuple[str, str], ...]:
@@ -231,13 +254,17 @@ async def run(house: House) -> None:
 
 
 async def once(house: House, session: aiohttp.ClientSession, key: Vapid02) -> int:
-    """Tell everybody who is due. Returns how many were."""
+    """Tell everybody who is due and whom no other process tells. Returns how many were."""
     now = house.now()
-    wakes = await house.store.read(lambda c: due(c, now))
-    for wake in wakes:
+    told = 0
+    for wake in await house.store.read(lambda c: due(c, now)):
+        # one at a time: a claim must not run out while others are being told
+        if not await house.store.write(lambda c, wake=wake: claim(c, wake, now)):  # type: ignore[misc]
+            continue
         fate = await _tell(house, session, key, wake, now)
         await house.store.write(lambda c, wake=wake, fate=fate: settle(c, wake, fate, now))  # type: ignore[misc]
-    return len(wakes)
+        told += 1
+    return told
 
 
 async def _tell(house: House, session: aiohttp.ClientSession, key: Vapid02, wake: Wake, now: datetime) -> Fate:
@@ -270,7 +297,7 @@ def settle(connection: sa.Connection, wake: Wake, fate: Fate, now: datetime) -> 
     if fate == "gone":
         connection.execute(_push.delete().where(mine))
     elif fate == "told":
-        marks = {"offer_mark": wake.offer_mark, "inbox_mark": wake.inbox_mark, "failures": 0}
+        marks = {"offer_mark": wake.offer_mark, "inbox_mark": wake.inbox_mark, "failures": 0, "next_at": now}
         connection.execute(_push.update().where(mine).values(marks))
     else:
         pause = min(timedelta(minutes=2.0 ** min(wake.failures, 6)), MOST_BACKOFF)

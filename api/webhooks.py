@@ -70,6 +70,9 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
     if arrivals:
         await house.store.write(lambda c: inbox.put(c, arrivals, house.now()))
         house.news.tell(["turns"])
+        if name == "zalo_oa":
+            house.strangers.update(one.chat for one in parsed.happened if isinstance(one, Inbound))
+            house.news.tell(["strangers"])
 
 
 def masked(said: Inbound) -> Inbound:
@@ -100,7 +103,7 @@ def _shape(house: House, name: str, webhook: Webhook) -> str:
 def _proof(channel: Channel, webhook: Webhook) -> str:
     """How the request was proved to be the provider's: Zalo's documents and its senders disagree on what is signed."""
     if isinstance(channel, ZaloOa):
-        return channel.matched(webhook)
+        return channel.matched(webhook) or "probe"
     return "secret"
 
 

@@ -50,14 +50,34 @@ _case, _conversation, _inbox, _log, _member, _offer, _outbox, _timer = (
     for table in (Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Timer)
 )
 _TALK = sa.select(_conversation.c.epoch, _conversation.c.state).where(_conversation.c.key == sa.bindparam("key"))
-_NEXT = (
-    sa.select(sa.func.min(_timer.c.due_at)),
-    sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.status < sa.text("2")),
-    sa.select(sa.func.min(_inbox.c.next_at)).where(_inbox.c.done_at.is_(None)),
+#: each database row that would be a fault is found by the database itself: usually there is none to read
+_NEXT = sa.select(
+    sa.select(sa.func.min(_timer.c.due_at)).scalar_subquery(),
+    sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.status < sa.text("2")).scalar_subquery(),
+    sa.select(sa.func.min(_inbox.c.next_at)).where(_inbox.c.done_at.is_(None)).scalar_subquery(),
 )
-_OPEN = sa.select(_case.c.id, _case.c.holder_id, _case.c.again_at, _case.c.conversation).where(
-    _case.c.closed_at.is_(None)
+_open_cases = sa.select(_case.c.id).where(_case.c.closed_at.is_(None))
+_UNOWNED = _open_cases.where(
+    _case.c.holder_id.is_(None),
+    _case.c.again_at.is_(None),
+    ~sa.exists().where(_offer.c.case_id == _case.c.id, _offer.c.answered_at.is_(None)),
 )
+_UNTIMED = _open_cases.where(
+    ~sa.exists().where(_timer.c.key == sa.literal("case:").concat(sa.cast(_case.c.id, sa.String))),
+    ~sa.exists().where(_inbox.c.conversation == _case.c.conversation, _inbox.c.done_at.is_(None)),
+)
+_held = (
+    sa.select(sa.func.count()).where(_case.c.holder_id == _member.c.id, _case.c.closed_at.is_(None)).scalar_subquery()
+)
+_OVERFULL = sa.select(_member.c.id).where(_member.c.open_cases > _member.c.capacity)
+_MISCOUNTED = sa.select(_member.c.id).where(_member.c.open_cases != _held)
+#: by the fault that it would be, the numbers of cases or members
+_WATCHED = {
+    "case without owner or queue": _UNOWNED,
+    "case without next moment": _UNTIMED,
+    "capacity broken": _OVERFULL,
+    "hands miscounted": _MISCOUNTED,
+}
 
 
 @dataclass(slots=True)
@@ -142,24 +162,20 @@ class Town:
         if self.writes or self.arrivals or self.wire.slow or self.wire.sender.results:
             return True
         with self.house.store.engine.connect() as connection:
-            moments = [connection.execute(query).scalar() for query in _NEXT]
+            moments = connection.execute(_NEXT).one()
         return any(moment is not None and moment <= self.now for moment in moments)
 
     def service(self) -> None:
         """What the loops do in a minute: timers, turns until nothing is left, what goes out and comes back."""
-        engine = self.house.store.engine
-        with engine.begin() as connection:
-            for write in self.writes:
-                write(connection)
-            if self.arrivals:
-                inbox.put(connection, self.arrivals, self.now)
-            timers.fire(connection, self.now)
-        self.writes, self.arrivals = [], []
         for _ in range(200):
-            with engine.begin() as connection:
+            with self.house.store.engine.begin() as connection:
+                for write in self.writes:
+                    write(connection)
+                inbox.put(connection, self.arrivals, self.now)
+                self.writes, self.arrivals = [], []
+                timers.fire(connection, self.now)
                 done = turns.take(connection, self.near, self.now).events
                 sent = self.wire.pump(connection)
-                timers.fire(connection, self.now)
             if not done and not sent:
                 return
         self.faults.note("case without next moment", f"{self.now}: turns never come to rest")
@@ -197,26 +213,9 @@ class Town:
 
     def look(self) -> None:
         with self.house.store.engine.connect() as connection:
-            cases = connection.execute(_OPEN).all()
-            if not cases:
-                return
-            offered = {row.case_id for row in connection.execute(
-                sa.select(_offer.c.case_id).where(_offer.c.answered_at.is_(None)))}  # fmt: skip
-            timed = set(connection.execute(sa.select(_timer.c.key)).scalars())
-            coming = set(connection.execute(
-                sa.select(_inbox.c.conversation).where(_inbox.c.done_at.is_(None))).scalars())  # fmt: skip
-            held = Counter(row.holder_id for row in cases if row.holder_id)
-            loads = connection.execute(sa.select(_member.c.id, _member.c.open_cases, _member.c.capacity)).all()
-        for row in cases:
-            if row.holder_id is None and row.id not in offered and row.again_at is None:
-                self.faults.note("case without owner or queue", f"#{row.id} at {self.now}")
-            if f"case:{row.id}" not in timed and row.conversation not in coming:
-                self.faults.note("case without next moment", f"#{row.id} at {self.now}")
-        for load in loads:
-            if load.open_cases > load.capacity:
-                self.faults.note("capacity broken", f"member {load.id} at {self.now}")
-            if load.open_cases != held[load.id]:
-                self.faults.note("hands miscounted", f"member {load.id} at {self.now}")
+            for what, query in _WATCHED.items():
+                for found in connection.execute(query).scalars():
+                    self.faults.note(what, f"{found} at {self.now}")
 
 
 class Wire:

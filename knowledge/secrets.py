@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from knowledge.codes import by_surroundings
 from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, SPOKEN, Span, numbers
 from knowledge.text import strip_marks
 
@@ -51,7 +52,7 @@ def _secrets(text: str) -> list[Span]:
     bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
     if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or SPOKEN.search(bare)):
         return []
-    spans = [*_codes(bare), *_passwords(text, bare), *numbers(bare)]
+    spans = [*_codes(bare), *_passwords(text, bare), *numbers(bare), *by_surroundings(text, bare)]
     merged = list[Span]()
     for start, end, kind in sorted(spans, key=lambda span: span[0]):
         if merged and start < merged[-1][1]:

@@ -14,6 +14,12 @@ from pathlib import Path
 FILE = "wording.tsv"
 _SCALE = 4.0
 _NUMBER = re.compile(r"\d+")
+_AMOUNT = re.compile(r"0(?:k|d|m|tr|trieu)?0?")
+_AFTER_AMOUNT = frozenset(("0", "trieu", "tr", "ngan", "nghin", "k", "dong", "d"))
+_PEOPLE = frozenset(
+    "em anh chi co chu bac con chau tui toi minh ban ong ba me ma bo cha di cau mo noi ngoai thim duong ho no nguoi "
+    "ta tao may vo chong thang dua".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +41,30 @@ class Wording:
 
 
 def features(folded: str, marks: Iterable[str]) -> set[str]:
-    """Words, pairs of neighbours (numbers alike, so a masked one too), marks and pairs of marks."""
+    """Words, pairs of neighbours (numbers alike, so a masked one too), marks and pairs of marks.
+
+    The words and pairs count once more with all people alike and all amounts: who gives whom how much hardly matters.
+    """
     words = [_NUMBER.sub("0", word) for word in folded.split()]
+    alike = _alike(words)
     held = sorted(marks)
     return (
-        set(words)
+        {*words, *alike}
         | {f"{one} {two}" for one, two in pairwise(words)}
+        | {f"{one} {two}" for one, two in pairwise(alike)}
         | {f"={mark}" for mark in held}
         | {f"={one}+{two}" for one, two in combinations(held, 2)}
     )
+
+
+def _alike(words: list[str]) -> list[str]:
+    alike = list[str]()
+    for word in words:
+        kind = "_who" if word in _PEOPLE else "_much" if _AMOUNT.fullmatch(word) else word
+        last = alike[-1] if alike else ""
+        if not (kind == last == "_who" or (last == "_much" and word in _AFTER_AMOUNT)):
+            alike.append(kind)
+    return alike
 
 
 def scale(count: int) -> float:

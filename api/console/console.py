@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from api import cases, desk, directory, media, words
+from api import cases, desk, directory, media, windows, words
 from api.auth import Member
 from api.console import case_views, views
 from api.console.pages import Pages, plain
@@ -74,10 +74,11 @@ class Console:
         if shown.reach == "talk":
             beside = await self.house.store.read(lambda c: case_views.beside(c, library, case_id, me, now))
             text = text or next((one.text for one in beside.ready if one.id == ready), "")
+        window = await self.house.store.read(lambda c: windows.left(c, shown.conversation, now))
         today = self.house.now().astimezone(VIETNAM).date()
         return self.pages.answer(
             "case.html", status, me=me, case=shown, now=self.house.now(), notice=notice, trouble=trouble, text=text,
-            phone=phone, beside=beside, say_id=uuid4().hex, today=today,
+            phone=phone, beside=beside, say_id=uuid4().hex, today=today, window=window,
             tomorrow=today + timedelta(days=1), most_letters=MOST_LETTERS,
         )  # fmt: skip
 

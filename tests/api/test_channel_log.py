@@ -82,6 +82,15 @@ def test_how_it_went_is_kept_and_nobody_in_it(answer: object, told: object) -> N
     assert json.loads(answer_told(json.dumps(answer).encode())) == told
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [({"error": -216, "message": "x"}, "-216"), ({"error": 0}, ""), ({"ok": False, "error_code": 429}, "429"),
+     ({"error": {"code": 10}}, "10"), ({"ok": True, "result": {}}, ""), ([], ""), ("x", "")],
+)  # fmt: skip
+def test_the_providers_own_code_is_found(answer: object, code: str) -> None:
+    assert channel_log.code_told(json.dumps(answer).encode()) == code
+
+
 def test_what_is_no_json_is_told_by_its_length() -> None:
     assert answer_told("<h1>bác Tư</h1>".encode()) == "‹17 byte, không phải JSON›"
     assert answer_told(b"") == ""
@@ -98,7 +107,7 @@ def test_a_long_answer_is_cut() -> None:
 async def test_rows_wait_in_memory_and_go_out_together(house: House) -> None:
     log = house.channel_log
     log.came("zalo_oa", "user_send_text", "m1", 412, "mac")
-    log.went("zalo_oa", "message/cs", 200, "-216", b'{"error":-216,"message":"Access token is invalid"}', 87)
+    log.went("zalo_oa", "message/cs", 200, "", b'{"error":-216,"message":"Access token is invalid"}', 87)
     log.went("telegram", "sendMessage", 0, "", "cannot connect: ClientConnectorError, mã otp là 482913", 10_000)
     assert await rows(house) == []
     assert await log.write() == 3

@@ -46,6 +46,8 @@ async def test_the_whole_story(channel: str, tmp_path: Path) -> None:
         service: Service = resident.service
         case = await service.case()
         assert (case["conversation"], case["problem"]) == (resident.key, PROBLEM)
+        if channel == "zalo_oa":
+            assert (await service.conversation(resident.key))["name"] == "Person 2001"
         assert "khu phố 3" in service.last(CHAT[LAN])
         await is_answered(resident)
         await resident.says("da con cam on")
@@ -140,6 +142,7 @@ async def test_the_window_closes_and_the_member_is_told(channel: str, hours: int
         await hands_off(resident)
         service = resident.service
         await is_answered(resident)
+        assert any("còn nhắn được đến" in text and "28/11" in text for text in service.shown(CHAT[LAN]))
         resident.fake.later(hours + 1)
         await service.later(hours=hours + 1)
         sent = await resident.reads()

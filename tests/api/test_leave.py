@@ -191,7 +191,6 @@ def test_in_reply_to_a_resident_it_is_for_the_resident(room: Room) -> None:
 async def test_the_same_on_the_console(room: Room) -> None:
     case_id = room.hands_off(TU)
     room.press(CHAT[LAN], "Nhận")
-    room.house.store.start()
     app = create_app(room.house)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk.test") as lan:
         await lan.post(await room.house.store.write(lambda c: console_app.sign_in(c, LAN, DAY)))

@@ -3,6 +3,7 @@
 import base64
 import json
 import stat
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from py_vapid import Vapid02
 from api import casework, desk, push
 from api.house import House
 from api.shelf import Shelf
+from api.store import Store
 from api.tables import Inbox, Offer, PushSubscription
 from bot.library import Folders
 from tests import console_app as town
@@ -227,6 +229,48 @@ async def test_marks_move_on_when_there_is_nothing_to_tell(
     assert service.heard == []
     newest = sa.select(sa.func.max(_inbox.c.id)).scalar_subquery()
     assert await rows(house, sa.select(_push.c.id).where(_push.c.inbox_mark == newest)) == [(1,)]
+
+
+# --- several processes -----------------------------------------------------------------------------------------------
+
+
+def _subscribed(connection: sa.Connection) -> None:
+    key = plain(b"\x04" + bytes(64)), plain(bytes(16))
+    push.subscribe(connection, LAN, "http://127.0.0.1:9/lan", *key, NOW, trial=True)
+    town.put_case(connection, "bac-tu", NOW, offered_to=LAN)
+
+
+def test_of_many_processes_one_tells(shelf: Shelf, tmp_path: Path, database_url: str) -> None:
+    """Each sees that something is to be told before any of them has claimed it."""
+    houses = [town.build(shelf, tmp_path, NOW, database_url=database_url)[1]]
+    houses[0].store.start()
+    with houses[0].store.engine.begin() as connection:
+        _subscribed(connection)
+        [seen] = push.due(connection, NOW)
+    stores = [Store(houses[0].settings) for _ in range(3)]
+    won: list[bool] = []
+
+    def run(store: Store) -> None:
+        with store.engine.begin() as connection:
+            won.append(push.claim(connection, seen, NOW))
+
+    threads = [threading.Thread(target=run, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False, False, True]
+    with houses[0].store.engine.begin() as connection:
+        assert push.due(connection, NOW) == ()
+        # it died before it could tell: after a while another one does
+        [again] = push.due(connection, NOW + push.CLAIMED)
+        assert again.texts == seen.texts
+        assert push.claim(connection, again, NOW + push.CLAIMED)
+        push.settle(connection, again, "told", NOW + push.CLAIMED)
+        assert push.due(connection, NOW + 2 * push.CLAIMED) == ()
+        assert not push.claim(connection, seen, NOW + 2 * push.CLAIMED)
+    for store in (*stores, houses[0].store):
+        store.stop()
 
 
 # --- subscriptions ---------------------------------------------------------------------------------------------------

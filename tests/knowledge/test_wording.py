@@ -16,6 +16,13 @@ def test_known_features_are_added_and_scaled(tmp_path: Path) -> None:
 
 
 def test_numbers_are_alike_and_marks_are_paired() -> None:
-    assert features("no 48 900", ("pay", "mobile")) == {
-        "no", "0", "no 0", "0 0", "=mobile", "=pay", "=mobile+pay",
+    assert features("tra 48 900", ("pay", "mobile")) == {
+        "tra", "0", "tra 0", "0 0", "_much", "tra _much", "=mobile", "=pay", "=mobile+pay",
+    }  # fmt: skip
+
+
+def test_people_are_alike_and_so_are_amounts() -> None:
+    assert features("ba cho con 5 trieu", ()) == {
+        "ba", "cho", "con", "0", "trieu", "ba cho", "cho con", "con 0", "0 trieu",
+        "_who", "_much", "_who cho", "cho _who", "_who _much",
     }  # fmt: skip
