@@ -45,33 +45,47 @@ class Desk:
     merging: Mapping[str, int] = field(default_factory=dict)
 
 
+# Asked at every turn, so built once: SQLAlchemy needs as long to put a query together as SQLite to answer it.
+_BY_ID = sa.select(_case).where(_case.c.id == sa.bindparam("case"))
+_LOCKED = _BY_ID.with_for_update()
+_OPEN_OF = sa.select(_case).where(_case.c.conversation == sa.bindparam("conversation"), _case.c.closed_at.is_(None))
+_HELD_BY = (
+    sa.select(_case)
+    .where(_case.c.holder_id == sa.bindparam("member"), _case.c.closed_at.is_(None))
+    .order_by(_case.c.id)
+)
+_MEMBER = sa.select(_member).where(_member.c.id == sa.bindparam("member"))
+_NAME = sa.select(_conversation.c.name).where(_conversation.c.key == sa.bindparam("conversation"))
+_WRITE_LOG = _log.insert()
+_UNSET_TIMER = _timer.delete().where(_timer.c.key == sa.bindparam("unset"))
+_SET_TIMER = _timer.insert()
+
+
 def find(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
-    return connection.execute(sa.select(_case).where(_case.c.id == case_id)).mappings().first()
+    return connection.execute(_BY_ID, {"case": case_id}).mappings().first()
 
 
 def get(connection: sa.Connection, case_id: int) -> sa.RowMapping:
-    return connection.execute(sa.select(_case).where(_case.c.id == case_id)).mappings().one()
+    return connection.execute(_BY_ID, {"case": case_id}).mappings().one()
 
 
 def locked(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
     """The newest state of a case, which nobody else changes until this transaction ends."""
-    return connection.execute(sa.select(_case).where(_case.c.id == case_id).with_for_update()).mappings().first()
+    return connection.execute(_LOCKED, {"case": case_id}).mappings().first()
 
 
 def open_of(connection: sa.Connection, conversation: str) -> sa.RowMapping | None:
     """The one open case of a conversation, if there is one."""
-    query = sa.select(_case).where(_case.c.conversation == conversation, _case.c.closed_at.is_(None))
-    return connection.execute(query).mappings().first()
+    return connection.execute(_OPEN_OF, {"conversation": conversation}).mappings().first()
 
 
 def held_by(connection: sa.Connection, member_id: int) -> list[sa.RowMapping]:
     """The open cases of a member, oldest first."""
-    query = sa.select(_case).where(_case.c.holder_id == member_id, _case.c.closed_at.is_(None)).order_by(_case.c.id)
-    return list(connection.execute(query).mappings())
+    return list(connection.execute(_HELD_BY, {"member": member_id}).mappings())
 
 
 def member_of(connection: sa.Connection, member_id: int) -> sa.RowMapping:
-    return connection.execute(sa.select(_member).where(_member.c.id == member_id)).mappings().one()
+    return connection.execute(_MEMBER, {"member": member_id}).mappings().one()
 
 
 def leads(connection: sa.Connection, case: sa.RowMapping) -> list[sa.RowMapping]:
@@ -142,8 +156,8 @@ def place_name(library: Library, case: sa.RowMapping) -> str:
 
 def resident_name(connection: sa.Connection, case: sa.RowMapping) -> str:
     """What the channel calls them, else "Bác" and the number of their case."""
-    query = sa.select(_conversation.c.name).where(_conversation.c.key == case["conversation"])
-    return str(connection.execute(query).scalar() or "") or f"Bác số {case['id']}"
+    name = connection.execute(_NAME, {"conversation": case["conversation"]}).scalar()
+    return str(name or "") or f"Bác số {case['id']}"
 
 
 def home(library: Library) -> str:
@@ -165,7 +179,7 @@ def spot(library: Library, commune: str, hamlet: str) -> nearest.Spot:
 
 def write_log(connection: sa.Connection, now: datetime, kind: str, **facts: Any) -> None:
     row = {"conversation": "", "case_id": None, "member_id": None, "flow": "", "step": "", "detail": "", **facts}
-    connection.execute(_log.insert(), {"at": now, "kind": kind, **row})
+    connection.execute(_WRITE_LOG, {"at": now, "kind": kind, **row})
 
 
 def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id: str, now: datetime) -> bool:
@@ -176,5 +190,5 @@ def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id
 
 def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: datetime, body: dict[str, Any]) -> None:
     """Setting a timer again replaces it."""
-    connection.execute(_timer.delete().where(_timer.c.key == key))
-    connection.execute(_timer.insert(), {"key": key, "conversation": conversation, "due_at": due_at, "body": body})
+    connection.execute(_UNSET_TIMER, {"unset": key})
+    connection.execute(_SET_TIMER, {"key": key, "conversation": conversation, "due_at": due_at, "body": body})

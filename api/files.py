@@ -23,7 +23,6 @@ from api.house import House
 from api.inbox import Arrival
 from api.media import Kept, MediaRefused, kept_as
 from api.outbox import Pen
-from api.store import StoreBusy
 from api.tables import Inbox, WantedFile
 from bot.channel import Outgoing, SendError
 from bot.model import Attachment, Inbound, MediaKind, Reply
@@ -124,10 +123,7 @@ class Files:
         with self.house.news.listen("files") as heard:
             try:
                 while True:
-                    wait_s = 1.0
-                    with contextlib.suppress(StoreBusy):
-                        wait_s = await self._pump()
-                    await heard.wait(wait_s)
+                    await heard.wait(await self._pump())
             finally:
                 self._ending = True
                 for task in self._under_way:
@@ -135,7 +131,7 @@ class Files:
                 await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _pump(self) -> float:
-        """One round. Returns how long to wait for news before the next one."""
+        """One round, which never raises. Returns how many seconds to wait for news before the next one."""
         now = self.house.now()
         try:
             if self._swept_at is None or now - self._swept_at > SWEEP_EVERY:

@@ -1,17 +1,28 @@
-"""Two questions of an operator's machine: is the process alive, and can it do its work?"""
+"""Three questions of an operator's machine: is the process alive, is all well, may requests be sent here?
 
+`/health/live` is for whoever restarts a process, `/health/ready` for whoever is woken at night. `/health/serving` is
+for the proxy: like ready, but a backlog is no reason to turn residents away, for their words are stored all the same.
+"""
+
+import asyncio
+import shutil
 from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from api import standing
 from api.house import House
-from api.tables import Inbox
+from api.standing import Standing
+from api.store import StoreBusy
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-#: an event that has waited longer means that the loops do not keep up
+#: what waits longer means that the loops do not keep up
 LATE_S = 30.0
+#: a database that takes longer is away
+ANSWER_S = 3.0
+#: with less free space the next burst may fill the disk
+LEAST_FREE_BYTES = 200 * 1024 * 1024
 
 
 def router(house: House) -> APIRouter:
@@ -23,24 +34,54 @@ def router(house: House) -> APIRouter:
 
     @routes.get("/ready")
     async def ready() -> JSONResponse:
-        """200 when the database answers, every loop runs and no event waits long; else 503 and what is wrong."""
-        # With a webhook nothing is left to do for Telegram's own loop once it is registered.
-        may_end = {"telegram"} if house.settings.public_url else set()
-        wrong: dict[str, Any] = {
-            name: "đã dừng" for name, task in house.loops.items() if task.done() and name not in may_end
-        }
-        try:
-            oldest = await house.store.read(
-                lambda c: c.execute(sa.select(sa.func.min(_inbox.c.next_at)).where(_inbox.c.done_at.is_(None))).scalar()
-            )
-        except sa.exc.SQLAlchemyError as error:
-            wrong["database"] = type(error).__name__
-        else:
-            waited_s = (house.now() - oldest).total_seconds() if oldest else 0.0
-            if waited_s > LATE_S:
-                wrong["inbox"] = f"oldest event has waited {waited_s:.0f} s"
+        """200 when the database answers and can be written, every loop runs and nothing waits long; else 503 and what
+        is wrong."""
+        wrong, now = await _look(house)
+        if now:
+            wrong |= _late(now)
         warnings = {**house.worries, **({"content": house.shelf.worry} if house.shelf.worry else {})}
-        body = {"status": "ok" if not wrong else "not ready", "wrong": wrong, "warnings": warnings}
-        return JSONResponse(body, status_code=503 if wrong else 200)
+        lag_s = {"inbox": now.event_lag_s, "outbox": now.message_lag_s, "timers": now.timer_lag_s} if now else {}
+        return _answer(wrong, warnings=warnings, lag_s={name: round(lag, 1) for name, lag in lag_s.items()})
+
+    @routes.get("/serving")
+    async def serving() -> JSONResponse:
+        wrong, _ = await _look(house)
+        return _answer(wrong)
 
     return routes
+
+
+def _answer(wrong: dict[str, str], **more: Any) -> JSONResponse:
+    body = {"status": "not ready" if wrong else "ok", "wrong": wrong, **more}
+    return JSONResponse(body, status_code=503 if wrong else 200)
+
+
+async def _look(house: House) -> tuple[dict[str, str], Standing | None]:
+    """What of this process is broken, and how the way stands when the database could be asked."""
+    # With a webhook nothing is left to do for Telegram's own loop once it is registered; doors are opened once.
+    may_end = {"doors"} | ({"telegram"} if house.settings.public_url else set())
+    wrong = {name: "đã dừng" for name, task in house.loops.items() if task.done() and name not in may_end}
+    if shutil.disk_usage(house.settings.data_folder).free < LEAST_FREE_BYTES:
+        wrong["disk"] = f"less than {LEAST_FREE_BYTES // 1024**2} MB free in {house.settings.data_folder}"
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            now = await house.store.read(lambda c: standing.way(c, house.now()))
+            await house.store.write(_nothing)
+    except TimeoutError:
+        wrong["database"] = f"no answer within {ANSWER_S:.0f} s"
+    except (sa.exc.SQLAlchemyError, StoreBusy) as error:
+        wrong["database"] = type(error).__name__
+    else:
+        return wrong, now
+    return wrong, None
+
+
+def _nothing(connection: sa.Connection) -> None:
+    """Begins and ends a transaction of the writing thread: that it lives, and may write, is what is asked."""
+    connection.execute(sa.select(1))
+
+
+def _late(now: Standing) -> dict[str, str]:
+    lags = {"inbox": ("event", now.event_lag_s), "outbox": ("message", now.message_lag_s),
+            "timers": ("timer", now.timer_lag_s)}  # fmt: skip
+    return {name: f"oldest {what} has waited {lag:.0f} s" for name, (what, lag) in lags.items() if lag > LATE_S}

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from api.channel_log import ChannelLog
+from api.counts import Counts
 from api.media import MediaStore
 from api.news import News
 from api.settings import Settings
@@ -44,10 +45,12 @@ class House:
     files: "Files | None" = None
     #: the keys to Zalo's Official Accounts, when that channel is on
     keyring: "Keyring | None" = None
+    #: what this process did, for /metrics
+    counts: Counts = field(default_factory=Counts)
     #: what came and went on the wire, for the operator
     channel_log: ChannelLog = field(init=False)
+    #: chats on Zalo that wrote, whose names may not be known: see names.py
+    strangers: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.channel_log = ChannelLog(self.store, self.now)
-    #: chats on Zalo that wrote, whose names may not be known: see names.py
-    strangers: set[str] = field(default_factory=set)

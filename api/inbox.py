@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from api.albums import GATHER
 from api.tables import Inbox
 from bot import record
 from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
@@ -37,7 +38,8 @@ def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -
     rows = [
         {
             "channel": one.channel, "chat": one.chat, "provider_id": one.provider_id, "conversation": one.conversation,
-            "body": one.body, "received_at": now, "next_at": now, "attempts": 0, "error": "",
+            "body": one.body, "received_at": now, "attempts": 0, "error": "",
+            "next_at": now + GATHER if one.body.get("album") else now,
         }
         for one in arrivals
     ]  # fmt: skip

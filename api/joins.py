@@ -117,7 +117,7 @@ def answer(connection: sa.Connection, pen: Pen, state: Conversation, agreed: boo
     connection.execute(_joined.delete().where(_joined.c.conversation.in_(together)))
     rows = [{"conversation": key, "resident": resident, "joined_at": pen.now} for key in together]
     connection.execute(_joined.insert(), rows)
-    cases.write_log(connection, pen.now, "chats_joined", conversation=pen.conversation, detail=other)
+    cases.write_log(connection, pen.now, "chats_joined", conversation=pen.conversation)
     states = sa.select(_conversation.c.state).where(_conversation.c.key.in_(together))
     known = [state, *(record.conversation(one) for one in connection.execute(states).scalars() if one)]
     place = next((one.place for one in known if one.place), None)

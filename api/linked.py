@@ -13,12 +13,16 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _offer = Offer.__table__  # type: ignore[attr-defined]
 
 
+_OF_CHATS = sa.select(_member.c.telegram_chat, _member.c.id).where(
+    _member.c.telegram_chat.in_(sa.bindparam("chats", expanding=True))
+)
+
+
 def of_chats(connection: sa.Connection, chats: set[str]) -> dict[str, int]:
     """The members behind these Telegram chats, by chat."""
     if not chats:
         return {}
-    query = sa.select(_member.c.telegram_chat, _member.c.id).where(_member.c.telegram_chat.in_(chats))
-    return {row.telegram_chat: row.id for row in connection.execute(query)}
+    return {row.telegram_chat: row.id for row in connection.execute(_OF_CHATS, {"chats": sorted(chats)})}
 
 
 def link(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:

@@ -1,11 +1,19 @@
 """Structured logs: one JSON object a line, a short fixed message and fields. Never a resident's words or a token.
 
-The libraries below us log addresses with tokens in them at INFO: only their warnings pass.
+`event_id` is one id for a message's whole way: the number of its row in the inbox, which `gocua trace` follows from
+its coming to what was sent. The libraries below us log addresses with tokens in them at INFO: only their warnings pass.
 """
 
 import logging
+import threading
+from collections import Counter
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+_counting = threading.Lock()
+_counts: Counter[tuple[str, str]] = Counter()
 
 
 def start() -> None:
@@ -14,6 +22,7 @@ def start() -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _count,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # the place and kind of an error, never the values in its frames
             structlog.processors.format_exc_info,
@@ -22,3 +31,15 @@ def start() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
+
+
+def counts() -> dict[tuple[str, str], int]:
+    """How many lines were logged since the start of this process, by level and message."""
+    with _counting:
+        return dict(_counts)
+
+
+def _count(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    with _counting:
+        _counts[str(line["level"]), str(line["event"])] += 1
+    return line

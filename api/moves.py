@@ -35,10 +35,14 @@ _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
 
+_OPEN_OFFER = sa.select(_offer.c.member_id, _offer.c.expires_at).where(
+    _offer.c.case_id == sa.bindparam("case"), _offer.c.answered_at.is_(None)
+)
+
+
 def facts(connection: sa.Connection, row: sa.RowMapping) -> handoff.Case:
     """What decides about a case, from its row and its open offer."""
-    query = sa.select(_offer.c.member_id, _offer.c.expires_at)
-    offer = connection.execute(query.where(_offer.c.case_id == row["id"], _offer.c.answered_at.is_(None))).first()
+    offer = connection.execute(_OPEN_OFFER, {"case": row["id"]}).first()
     case = handoff.Case(
         ladder=record.read(Ladder, row["ladder"]),
         offer=OpenOffer(member=offer.member_id, expires_at=offer.expires_at) if offer else None,

@@ -33,6 +33,8 @@ class Status(IntEnum):
 
 #: what stands in `error` of a row that must be asked about before it is sent again
 UNKNOWN_FATE = "unknown fate"
+#: and of one that was sent again without being asked about: whoever reads it may have it twice
+SENT_AGAIN = "sent again, its first fate is unknown"
 
 _ON_THE_WIRE = (
     sa.select(_outbox.c.id)
@@ -46,6 +48,7 @@ _ON_THE_WIRE = (
     )
     .limit(1)
 )
+_INSERT = _outbox.insert()
 
 
 def on_the_wire(connection: sa.Connection, channel: str, chat: str) -> bool:
@@ -148,4 +151,4 @@ def _joins(row: dict[str, Any]) -> bool:
 
 def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(_outbox.insert(), rows)
+        connection.execute(_INSERT, rows)

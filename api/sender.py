@@ -6,7 +6,7 @@ that is harmless, else held for a person to see. A slow chat holds up its own la
 """
 
 import asyncio
-import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects import postgresql, sqlite
 
 from api import fate, inbox
 from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier, UnknownFate
 from api.house import House
-from api.outbox import UNKNOWN_FATE, Status
-from api.tables import Case, ConversationRow, Outbox
+from api.outbox import SENT_AGAIN, UNKNOWN_FATE, Status
+from api.store import StoreBusy, is_dead, owner
+from api.tables import Case, ConversationRow, Outbox, Pause
 from bot import record
 from bot.channel import Outgoing, SendError, open_until
 from bot.model import Reached, Reply, Undelivered
@@ -28,10 +30,17 @@ log = structlog.get_logger()
 
 #: a message is given up after so many tries (about three hours of back-off)
 MOST_TRIES = 14
+#: how often is looked for messages whose process has died, or whose talk changed hands behind our back
+SWEEP_EVERY_S = 0.5
+#: what a process that died had on the wire may be so far from landing, or from being written down
+LANDS = timedelta(seconds=0.5)
+#: a message marked longer ago is not begun: our machine stood still, and others may take us for dead
+FRESH_S = 10.0
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _case = Case.__table__  # type: ignore[attr-defined]
+_pause = Pause.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
 _other = _outbox.alias("other")
 
@@ -53,6 +62,10 @@ _DUE = (
     .where(
         *_QUEUED,
         _outbox.c.next_at <= sa.bindparam("now"),
+        ~sa.exists().where(
+            _pause.c.until > sa.bindparam("now"),
+            sa.or_(_pause.c.place == _outbox.c.channel, _pause.c.place == _outbox.c.channel + ":" + _outbox.c.chat),
+        ),
         # asked once more: on PostgreSQL the talk may have changed hands since the statement before this one
         sa.or_(_outbox.c.epoch.is_(None), _outbox.c.epoch >= _EPOCH_NOW),
         ~sa.exists().where(
@@ -80,6 +93,7 @@ _DUE = (
     )
     .order_by(_outbox.c.id)
     .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True, of=_outbox)  # two processes share the work instead of waiting for each other
 )
 _MARK = (
     _outbox.update()
@@ -90,14 +104,28 @@ _MARK = (
             marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
     .returning(*_outbox.c)
 )  # fmt: skip
+#: of what we began ourselves, under the name of then
 _SETTLE = (
     _outbox.update()
-    .where(_outbox.c.id == sa.bindparam("row"))
+    .where(_outbox.c.id == sa.bindparam("row"), sa.or_(
+        sa.and_(_outbox.c.status == sa.text("1"), _outbox.c.owner == sa.bindparam("by")),
+        # it arrived: that is so even if another process has taken it over meanwhile
+        sa.and_(_outbox.c.status < sa.text("2"), sa.bindparam("status", type_=sa.Integer) == sa.text("2")),
+    ))
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
             quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
 )  # fmt: skip
 _HEARD = sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bindparam("key"))
-_NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED)
+#: what is due already waits for something else, and hears of that
+_NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now"))
+_PAUSE = {
+    name: insert(_pause).on_conflict_do_update(
+        index_elements=["place"], set_={"until": sa.bindparam("until", type_=_pause.c.until.type)}
+    )
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_PAUSE_ENDS = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
+_OWNERS = sa.select(_outbox.c.owner).where(_outbox.c.status == sa.text("1")).distinct()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +133,8 @@ class Result:
     """What came of one try."""
 
     row: int
+    #: under which the row was marked
+    owner: str
     status: Status
     next_at: datetime
     remote_id: str = ""
@@ -118,6 +148,8 @@ class Result:
     why: Literal["blocked", "refused", "window", "unknown"] = "refused"
     #: the case whose topic in the team's group is `remote_id` from now on
     topic_of: int | None = None
+    #: where nothing is to be sent before `next_at`: a channel, or "channel:chat"
+    paused: str = ""
 
 
 class Sender:
@@ -125,14 +157,13 @@ class Sender:
 
     def __init__(self, house: House, carrier: Carrier) -> None:
         self.house, self.carrier = house, carrier
-        self.owner = secrets.token_hex(8)
         self.results: list[Result] = []
-        self.under_way = 0
+        #: what is on the wire: the name under which each row was marked
+        self.under_way: dict[int, str] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self.pauses: dict[str, datetime] = {}
+        self._swept_at = float("-inf")
 
     async def __aenter__(self) -> "Sender":
-        await self._recover()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -149,6 +180,8 @@ class Sender:
             while True:
                 try:
                     wait_s = await self._pump()
+                except StoreBusy:
+                    wait_s = 0.2
                 except Exception:
                     log.exception("sender_failed")
                     wait_s = 1.0
@@ -157,8 +190,8 @@ class Sender:
     async def _pump(self) -> float:
         """One round. Returns how long to wait for news before the next one."""
         results, self.results = self.results, []
-        now = self.house.now()
-        room = MOST_AT_ONCE - self.under_way
+        now, begun_at = self.house.now(), time.monotonic()
+        room = MOST_AT_ONCE - len(self.under_way)
         try:
             rows, due = await self.house.store.write(lambda c: self._round(c, results, now, room))
         except Exception:
@@ -168,8 +201,8 @@ class Sender:
         if any(result.blocked or result.undelivered for result in results):
             self.house.news.tell(["turns"])
         for row in rows:
-            self.under_way += 1
-            task = asyncio.create_task(self._send(row))
+            self.under_way[row["id"]] = row["owner"]
+            task = asyncio.create_task(self._send(row, begun_at))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         if due is None:
@@ -181,19 +214,35 @@ class Sender:
     ) -> tuple[list[Mapping[str, Any]], datetime | None]:
         if results:
             _settle(connection, results)
-        connection.execute(_VOID)
+        if any(one.status == Status.QUEUED for one in results):
+            connection.execute(_VOID)  # while it was on the wire its talk may have changed hands
+        if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
+            self._sweep(connection, now)
         rows: list[Mapping[str, Any]] = []
         if room > 0:
-            mark = {"now": now, "most": room, "owner": self.owner}
+            mark = {"now": now, "most": room, "owner": owner(connection)}
             rows = [dict(row) for row in connection.execute(_MARK, mark).mappings()]
-        due: datetime | None = connection.execute(_NEXT_DUE).scalar()
-        return sorted(rows, key=lambda row: row["id"]), due
+        soon = [connection.execute(query, {"now": now}).scalar() for query in (_NEXT_DUE, _PAUSE_ENDS)]
+        return sorted(rows, key=lambda row: row["id"]), min(filter(None, soon), default=None)
+
+    def _sweep(self, connection: sa.Connection, now: datetime) -> None:
+        """What no event tells us: the end of another process, a talk that changed hands in one."""
+        self._swept_at = time.monotonic()
+        mine = {owner(connection), *self.under_way.values(), *(one.owner for one in self.results)}
+        others = [name for name in connection.execute(_OWNERS).scalars() if name not in mine]
+        dead = [name for name in others if is_dead(connection, name)]
+        if dead:
+            log.warning("unknown_fate_found", messages=_take_over(connection, dead, now))
+        connection.execute(_VOID)
+        connection.execute(_pause.delete().where(_pause.c.until <= now))
 
     # --- one message ---------------------------------------------------------------------------------------------
 
-    async def _send(self, row: Mapping[str, Any]) -> None:
+    async def _send(self, row: Mapping[str, Any], marked_at: float) -> None:
+        """`marked_at`: time.monotonic() when the mark was begun."""
         try:
-            result = await self._try(row)
+            stale = time.monotonic() - marked_at > FRESH_S
+            result = _result(row, Status.QUEUED, self.house.now(), error=row["error"]) if stale else await self._try(row)
         except Exception as error:
             log.exception("send_raised", row=row["id"])
             unsure = row["error"] == UNKNOWN_FATE
@@ -203,18 +252,17 @@ class Sender:
                         error=result.error, attempts=row["attempts"])  # fmt: skip
         if result.status != Status.QUEUED:
             self.carrier.forget(row["id"])
+        if row["error"] == SENT_AGAIN and result.status <= Status.SENT and result.error != UNKNOWN_FATE:
+            result = replace(result, error=SENT_AGAIN)
         self.results.append(result)
-        self.under_way -= 1
+        del self.under_way[row["id"]]
         self.house.news.tell(["outbox"])
 
     async def _try(self, row: Mapping[str, Any]) -> Result:
         now = self.house.now()
         channel = self.house.channels.get(row["channel"])
         if channel is None:
-            return Result(row=row["id"], status=Status.DEAD, next_at=now, error=f"channel {row['channel']} is off")
-        until = max(self.pauses.get(where, now) for where in (row["channel"], f"{row['channel']}:{row['chat']}"))
-        if until > now:
-            return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=row["error"])
+            return _result(row, Status.DEAD, now, error=f"channel {row['channel']} is off")
         outgoing = _outgoing(row)
         if channel.capabilities.window_hours:
             heard_at = await self.house.store.read(lambda c: c.execute(_HEARD, {"key": row["conversation"]}).scalar())
@@ -226,16 +274,18 @@ class Sender:
         if row["body"].keys() & {"topic", "edits"}:
             outgoing = await self.house.store.read(lambda c: _aimed(c, row, outgoing))
             if outgoing.topic == "done" and not outgoing.thread:
-                return Result(row=row["id"], status=Status.SENT, next_at=now)
+                return _result(row, Status.SENT, now)
+        again = ""
         try:
             if row["error"] == UNKNOWN_FATE:
                 found = await fate.asked(self.carrier, row, outgoing)
                 if found:
-                    return Result(row=row["id"], status=Status.SENT, next_at=now, remote_id=found, sent_at=now)
+                    return _result(row, Status.SENT, now, remote_id=found, sent_at=now)
                 if found is None and outgoing.human:
                     # a step of a flow may be read twice; what a person wrote is theirs to write again
-                    return Result(row=row["id"], status=Status.UNKNOWN, next_at=now, error=UNKNOWN_FATE,
-                                  undelivered=row["conversation"], why="unknown")  # fmt: skip
+                    return _result(row, Status.UNKNOWN, now, error=UNKNOWN_FATE, undelivered=row["conversation"],
+                                   why="unknown")  # fmt: skip
+                again = SENT_AGAIN if found is None else ""
         except SendError as error:
             result = self._failed(row, error)  # still unsure: sent blindly it might come twice
             return result if result.status == Status.DEAD else replace(result, error=UNKNOWN_FATE)
@@ -244,20 +294,16 @@ class Sender:
         except SendError as error:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
                 # somebody took the topic away: its words go on in the group itself
-                return Result(
-                    row=row["id"], status=Status.QUEUED, next_at=now, error=str(error), topic_of=row["case_id"]
-                )
+                return _result(row, Status.QUEUED, now, error=str(error), topic_of=row["case_id"])
             return self._failed(row, error)
         except UnknownFate:
-            return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=0.3), error=UNKNOWN_FATE)
+            return _result(row, Status.QUEUED, now + timedelta(seconds=0.3), error=UNKNOWN_FATE)
         self.house.worries.pop(row["channel"], None)
         if row["chat"] == self.house.settings.telegram_team_chat:
             self.house.worries.pop("telegram_team_chat", None)
         made = row["case_id"] if outgoing.topic == "open" else None
-        return Result(
-            row=row["id"], status=Status.SENT, next_at=now, remote_id=receipt.remote_id, sent_at=self.house.now(),
-            topic_of=made, quota=receipt.quota,
-        )  # fmt: skip
+        return _result(row, Status.SENT, now, remote_id=receipt.remote_id, sent_at=self.house.now(), topic_of=made,
+                       quota=receipt.quota, error=again)  # fmt: skip
 
     def _failed(self, row: Mapping[str, Any], error: SendError) -> Result:
         now = self.house.now()
@@ -272,37 +318,31 @@ class Sender:
         if error.permanent or error.blocked or given_up:
             if row["chat"] == self.house.settings.telegram_team_chat:
                 self.house.worries["telegram_team_chat"] = f"Nhóm Telegram của tổ không nhận được tin: {error}"
-            return Result(
-                row=row["id"], status=Status.DEAD, next_at=now, error=str(error),
+            return _result(
+                row, Status.DEAD, now, error=str(error),
                 blocked=(row["channel"], row["chat"]) if error.blocked else None,
                 undelivered=row["conversation"] if row["body"].get("author") == "member" else "",
                 why="window" if error.window else "blocked" if error.blocked else "refused",
             )  # fmt: skip
         if error.retry_after_s is not None:
             until = now + timedelta(seconds=error.retry_after_s)
-            self.pauses[row["channel"] if error.whole else f"{row['channel']}:{row['chat']}"] = until
-            return Result(row=row["id"], status=Status.QUEUED, next_at=until, error=str(error))
+            where = row["channel"] if error.whole else f"{row['channel']}:{row['chat']}"
+            return _result(row, Status.QUEUED, until, error=str(error), paused=where)
         return _later(row, now, UNKNOWN_FATE if error.uncertain else str(error))
 
-    async def _recover(self) -> None:
-        """Rows that were on the wire when a process ended: nobody knows their fate, so they are asked about first."""
-        now = self.house.now()
-        # On PostgreSQL another process may be sending them just now; none sends for longer than this.
-        begun_before = now if self.house.settings.database_file else now - timedelta(seconds=2 * ANSWER_S)
 
-        def work(connection: sa.Connection) -> int:
-            lost = (_outbox.c.status == int(Status.SENDING), _outbox.c.marked_at < begun_before)
-            again = _outbox.update().where(*lost).values(status=int(Status.QUEUED), next_at=now, error=UNKNOWN_FATE)
-            found = connection.execute(again).rowcount
-            # In a group many messages may have been under way at once, and one cannot be told from another: the team
-            # reads such a line twice rather than answering the wrong resident.
-            grouped = _outbox.update().where(_outbox.c.error == UNKNOWN_FATE, _outbox.c.status == sa.text("0"))
-            connection.execute(grouped.where(_outbox.c.chat.like("-%")).values(error="sent again after a restart"))
-            return found
-
-        found = await self.house.store.write(work)
-        if found:
-            log.warning("unknown_fate_found", messages=found)
+def _take_over(connection: sa.Connection, dead: list[str], now: datetime) -> int:
+    """What these had on the wire: nobody knows its fate, so it is asked about first. Returns how many."""
+    lost = _outbox.update().where(_outbox.c.status == sa.text("1"), _outbox.c.owner.in_(dead))
+    found = connection.execute(
+        lost.values(status=int(Status.QUEUED), next_at=now + LANDS, error=UNKNOWN_FATE).returning(_outbox.c.chat)
+    ).scalars().all()  # fmt: skip
+    # In a group many messages may have been under way at once, and one cannot be told from another: the team
+    # reads such a line twice rather than answering the wrong resident.
+    groups = {chat for chat in found if chat.startswith("-")}
+    unsure = _outbox.update().where(_outbox.c.error == UNKNOWN_FATE, _outbox.c.status == sa.text("0"))
+    connection.execute(unsure.where(_outbox.c.chat.in_(groups)).values(error=SENT_AGAIN))
+    return len(found)
 
 
 def _outgoing(row: Mapping[str, Any]) -> Outgoing:
@@ -335,18 +375,25 @@ def _aimed(connection: sa.Connection, row: Mapping[str, Any], outgoing: Outgoing
 def _later(row: Mapping[str, Any], now: datetime, why: str) -> Result:
     """Back-off: 0.5, 1, 2 ... seconds up to half an hour, spread by the row's number so that not all come at once."""
     pause_s = min(1800.0, 0.5 * 2 ** (row["attempts"] - 1)) * (1 + row["id"] % 10 / 20)
-    return Result(row=row["id"], status=Status.QUEUED, next_at=now + timedelta(seconds=pause_s), error=why)
+    return _result(row, Status.QUEUED, now + timedelta(seconds=pause_s), error=why)
+
+
+def _result(row: Mapping[str, Any], status: Status, next_at: datetime, **more: Any) -> Result:
+    return Result(row=row["id"], owner=row["owner"], status=status, next_at=next_at, **more)
 
 
 def _settle(connection: sa.Connection, results: list[Result]) -> None:
     rows = [
-        {"row": r.row, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id, "error": r.error,
+        {"row": r.row, "by": r.owner, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id, "error": r.error,
          "quota": r.quota, "sent_at": r.sent_at}
         for r in results
     ]  # fmt: skip
     connection.execute(_SETTLE, rows)
     told = []
     for one in results:
+        if one.paused:
+            pause = {"place": one.paused, "until": one.next_at}
+            connection.execute(_PAUSE[connection.dialect.name], pause)
         if one.topic_of is not None:
             thread = one.remote_id if one.status == Status.SENT else ""
             connection.execute(_case.update().where(_case.c.id == one.topic_of).values(topic_thread=thread))

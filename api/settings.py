@@ -89,6 +89,12 @@ class Settings(BaseSettings):
     demo: bool = False
     #: pictures and files lie here; empty: "media" beside the database
     media_folder: str = ""
+    #: who sends it may read /metrics; empty: this machine alone
+    metrics_token: SecretStr = SecretStr("")
+    #: days that what was said is kept once it is done; 0: for good
+    keep_days: int = Field(default=365, ge=0)
+    #: a passphrase: copies that `gocua backup` makes are encrypted with it
+    backup_key: SecretStr = SecretStr("")
     #: hours of the day, Vietnam time, in which members are asked
     day_starts_hour: int = Field(default=7, ge=0, le=23)
     day_ends_hour: int = Field(default=21, ge=1, le=24)

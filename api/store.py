@@ -1,13 +1,16 @@
 """The database: one thread that writes, a few that read. Knows nothing of conversations.
 
 Group commit: whatever is queued, up to 64 units of work, shares one transaction and one flush to disk; nobody waits on
-a timer. A unit that raises is taken out and the others are done again without it, so its neighbours never notice.
+a timer. A unit that raises is taken out and the others are done again without it, so its neighbours never notice. While
+the database is away (a restart, a cut line, a full disk) every caller is told so at once, and nobody loses their place.
 """
 
 import asyncio
 import contextlib
 import hashlib
 import queue
+import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,12 +32,29 @@ Work = Callable[[sa.Connection], T]
 MOST_IN_A_COMMIT = 64
 #: units waiting to be written; beyond it the caller is told to come back later
 MOST_WAITING = 2000
+#: a transaction that failed for a passing reason is begun again so often, after 50, 100, 200 ms
+TRIES = 4
+#: of PostgreSQL: a dead line is noticed on both sides within half a minute, so that a lost process's lock does not stay
+_LINE = {
+    "connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+}  # fmt: skip
+#: SQLite's primary result codes that no statement is to blame for: busy, read-only, I/O error, full, cannot open
+_SQLITE_AWAY = frozenset({5, 8, 10, 13, 14})
+#: PostgreSQL's classes of the same: connection, no resources (a full disk too), shutting down or starting
+_POSTGRES_AWAY = ("08", "53", "57P", "58", "25006")
+_SIGN = sa.select(sa.func.pg_advisory_lock(sa.func.hashtextextended(sa.bindparam("owner"), 0)))
 
 log = structlog.get_logger()
 
 
 class StoreBusy(Exception):
     """The queue to the database is full: answer 503 and let the provider come again."""
+
+
+class StoreAway(StoreBusy):
+    """The database cannot be reached or written just now: answer 503 and come again. What was asked may be undone."""
 
 
 class StoreLocked(Exception):
@@ -54,9 +74,12 @@ class Store:
         self.engine = _engine(settings.database_url, writer=True)
         self._readers = _engine(settings.database_url, writer=False)
         autocommit = {"isolation_level": "AUTOCOMMIT", "poolclass": sa.NullPool}
-        self._alone = None if self._file else sa.create_engine(settings.database_url, **autocommit)
+        url = settings.database_url
+        self._alone = None if self._file else sa.create_engine(url, **autocommit, connect_args=_line(url))
         self._units: queue.Queue[_Unit | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
+        #: the writing thread's own, kept from one transaction to the next
+        self._held: sa.Connection | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="read")
         self._lock = FileLock(f"{self._file}.lock", thread_local=False) if self._file else None
 
@@ -86,7 +109,7 @@ class Store:
         """Run `work` in a transaction and return its result once that is on disk. Raises what `work` raises.
 
         `work` may run twice (when a neighbour in the same commit raised), so it must touch nothing but the database.
-        Raises StoreBusy when too much is waiting.
+        Raises StoreBusy when too much is waiting, StoreAway when the database is not there.
         """
         loop = asyncio.get_running_loop()
         unit = _Unit(work, loop, loop.create_future())
@@ -139,11 +162,15 @@ class Store:
             ended = unit is None
             if units:
                 self._commit(units)
+        self._let_go()
 
     def _commit(self, units: list[_Unit]) -> None:
         """All in one transaction; when that fails, each in its own. An exception never ends the thread."""
         try:
             results = self._together(units)
+        except StoreAway as away:
+            log.warning("database_away", units=len(units), error=str(away))
+            _settle(units, [None] * len(units), away)
         except Exception as error:
             if len(units) == 1:
                 _settle(units, [None], error)
@@ -151,20 +178,71 @@ class Store:
             log.warning("commit_split", units=len(units), error=type(error).__name__)
             for unit in units:
                 self._commit([unit])
-            return
-        _settle(units, results, None)
+        else:
+            _settle(units, results, None)
 
     def _together(self, units: list[_Unit]) -> list[Any]:
-        for attempt in range(4):
+        """Raises StoreAway when the database is to blame, else what a unit raised."""
+        for attempt in range(TRIES):
             try:
-                with self.engine.begin() as connection:
-                    return [unit.work(connection) for unit in units]
+                self._held = self._held or self.engine.connect()
+                with self._held.begin():
+                    return [unit.work(self._held) for unit in units]
             except DBAPIError as error:
-                passing = isinstance(error, OperationalError) or error.connection_invalidated
-                if attempt == 3 or not passing:
+                away = _is_away(error)
+                if away:
+                    self._let_go()
+                if attempt + 1 == TRIES and away:
+                    raise StoreAway(type(error.orig).__name__) from error
+                if attempt + 1 == TRIES or not (away or isinstance(error, OperationalError)):
                     raise
                 time.sleep(0.05 * 2**attempt)
         raise AssertionError("unreachable")
+
+    def _let_go(self) -> None:
+        """End the held connection for good, and with it the name that it bears (see `owner`)."""
+        if self._held:
+            with contextlib.suppress(Exception):
+                self._held.invalidate()
+                self._held.close()
+            self._held = None
+
+
+def owner(connection: sa.Connection) -> str:
+    """The name under which this connection's process marks what it begins to send.
+
+    On PostgreSQL the name is a lock that lives as long as the connection: a process that ended, or lost its line to the
+    database, has lost its name with it, and over a new line it gets a new one. So nobody can mark without being alive.
+    """
+    known: str = connection.info.get("owner", "")
+    if not known:
+        known = secrets.token_hex(8)
+        if connection.dialect.name == "postgresql":
+            connection.execute(_SIGN, {"owner": known})
+        connection.info["owner"] = known
+    return known
+
+
+def is_dead(connection: sa.Connection, other: str) -> bool:
+    """Whether the process that marked under this name is gone. On SQLite there is one process: every other is.
+
+    On PostgreSQL its name is ours until the transaction ends, so no third process acts on it at the same time.
+    """
+    if connection.dialect.name != "postgresql":
+        return True
+    key = sa.func.hashtextextended(other, 0)
+    return bool(connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(key))).scalar())
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether it is the database that cannot work, and no statement of ours that it refuses."""
+    if error.connection_invalidated:
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+    state = getattr(error.orig, "sqlstate", "") or ""
+    # without a state: the driver could not connect at all
+    return state.startswith(_POSTGRES_AWAY) or (not state and isinstance(error, OperationalError))
 
 
 def _settle(units: list[_Unit], results: list[Any], error: Exception | None) -> None:
@@ -173,7 +251,7 @@ def _settle(units: list[_Unit], results: list[Any], error: Exception | None) -> 
     for unit, result in zip(units, results, strict=True):
         by_loop.setdefault(unit.loop, []).append((unit, result))
     for loop, settled in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
             loop.call_soon_threadsafe(_resolve, settled, error)
 
 
@@ -187,10 +265,16 @@ def _resolve(settled: list[tuple[_Unit, Any]], error: Exception | None) -> None:
             unit.done.set_exception(error)
 
 
+def _line(url: str) -> dict[str, str]:
+    """How a connection to PostgreSQL is watched; what the address itself says comes first."""
+    said = sa.make_url(url).query
+    return {key: value for key, value in _LINE.items() if key not in said}
+
+
 def _engine(url: str, *, writer: bool) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=2 if writer else 4, pool_pre_ping=True)
-    pool_size = 1 if writer else 4
+        return sa.create_engine(url, pool_size=2 if writer else 4, pool_pre_ping=True, connect_args=_line(url))
+    pool_size = 2 if writer else 4  # the writing thread's, and one for the beginning and for commands
     engine = sa.create_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")

@@ -136,6 +136,8 @@ class Outbox(Table, table=True):
         Index("ix_outbox_unknown", "channel", "chat", "id",
               sqlite_where=text("status < 2 AND error = 'unknown fate'"),
               postgresql_where=text("status < 2 AND error = 'unknown fate'")),
+        Index("ix_outbox_sending", "owner", sqlite_where=text("status = 1"), postgresql_where=text("status = 1")),
+        Index("ix_outbox_due", "next_at", sqlite_where=text("status = 0"), postgresql_where=text("status = 0")),
         Index("ix_outbox_chat", "channel", "chat", "id"),
         Index("ix_outbox_remote", "channel", "chat", "remote_id"),
     )  # fmt: skip
@@ -155,6 +157,7 @@ class Outbox(Table, table=True):
     status: int = 0
     attempts: int = 0
     next_at: datetime = _moment()
+    #: who began the newest try: see store.owner
     owner: str = ""
     #: when the newest try began: a message of unknown fate has a higher id than any that was known then
     marked_at: datetime | None = _moment(nullable=True)
@@ -164,6 +167,14 @@ class Outbox(Table, table=True):
     error: str = _long()
     created_at: datetime = _moment()
     sent_at: datetime | None = _moment(nullable=True)
+
+
+class Pause(Table, table=True):
+    """Where a provider told us to wait, and until when: for every process, and after a restart."""
+
+    #: "telegram" (the whole channel) or "telegram:123" (one chat)
+    place: str = Field(primary_key=True)
+    until: datetime = _moment()
 
 
 class Timer(Table, table=True):

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api import cases, casework, desk, inbox, joins, linked, media, members, morning, outbox
+from api import albums, cases, casework, desk, inbox, joins, linked, media, members, morning, outbox
 from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
@@ -101,7 +101,7 @@ _LATER = (
     .where(_inbox.c.id == sa.bindparam("row"))
     .values(attempts=sa.bindparam("tried"), next_at=sa.bindparam("again_at"), error=sa.bindparam("why"))
 )
-_UNPIN = _inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("without"))
+_REWRITE = _inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("to"))
 _SAVE = (
     _conversation.update()
     .where(_conversation.c.key == sa.bindparam("row"))
@@ -236,8 +236,8 @@ class _Work:
         self.saved: list[dict[str, Any]] = []
         self.outbox: list[dict[str, Any]] = []
         self.logged: list[dict[str, Any]] = []
-        #: a pin is resolved to a commune in its turn; that there was one stays, where it was does not
-        self.pins: list[dict[str, Any]] = []
+        #: bodies that change once taken: of a pin only that there was one stays, an album's pieces become one message
+        self.rewritten: list[dict[str, Any]] = []
         self.unset: list[str] = []
         self.timers: list[dict[str, Any]] = []
 
@@ -247,7 +247,7 @@ class _Work:
         blank = Conversation(channel=channel, chat=chat)
         before = state = record.conversation(stored.state) if stored.state else blank
         name, heard_at = stored.name, stored.heard_at
-        for row in rows:
+        for row in albums.whole(rows):
             if row.next_at > self.now:
                 break
             pen = Pen(row.id, stored.key, self.now)
@@ -267,11 +267,14 @@ class _Work:
                     break
                 state = result
             if "point" in row.body:
-                self.pins.append({"row": row.id, "without": {**row.body, "point": {}}})
+                self.rewritten.append({"row": row.id, "to": {**row.body, "point": {}}})
             name = row.body.get("sender_name") or name if row.body.get("kind") == "Inbound" else name
             if row.body["kind"] == "Inbound" or (row.body["kind"] == "Reached" and row.body["reachable"]):
                 heard_at = row.received_at  # from here a channel's window counts
-            self.done.append(row.id)
+            if row.pieces:
+                self.rewritten.append({"row": row.id, "to": row.body})
+                self.rewritten += [{"row": piece, "to": albums.PIECE} for piece in row.pieces]
+            self.done += (row.id, *row.pieces)
             self.batch.events += 1
             longest = self.near.merging.get(channel)
             self.outbox += outbox.merged(pen.rows, longest) if longest else pen.rows
@@ -444,8 +447,8 @@ class _Work:
             c.execute(_log.insert(), self.logged)
         if self.later:
             c.execute(_LATER, self.later)
-        if self.pins:
-            c.execute(_UNPIN, self.pins)
+        if self.rewritten:
+            c.execute(_REWRITE, self.rewritten)
         if self.done:
             c.execute(_DONE, {"ids": self.done, "now": self.now})
 

@@ -200,10 +200,15 @@ class Town:
         return number
 
     def goes_away(self, member_id: int) -> None:
-        """Off duty for some hours or days, by their own word."""
-        self.writes.append(lambda c: desk.set_duty(c, member_id, False, self.now))
-        back = self.awake(self.now + timedelta(hours=self.chance.choice((3, 6, 24, 48))))
-        self.at(back, lambda: self.writes.append(lambda c: desk.set_duty(c, member_id, True, self.now)))
+        """Off duty for some hours, or on leave for some days, by their own word."""
+        hours, chat = self.chance.choice((3, 6, 24, 48)), _chat_of(member_id)
+        back = self.awake(self.now + timedelta(hours=hours))
+        if hours < 24:
+            self.writes.append(lambda c: desk.set_duty(c, member_id, False, self.now))
+            self.at(back, lambda: self.writes.append(lambda c: desk.set_duty(c, member_id, True, self.now)))
+        else:
+            self.says(chat, f"nghỉ đến {back.astimezone(VIETNAM):%d/%m}")
+            self.at(back, lambda: self.says(chat, "đi làm lại") and None)
         self.at(back + timedelta(days=self.chance.uniform(1, 4)), lambda: self.goes_away(member_id))
 
     def _some_morning(self) -> datetime:
@@ -388,7 +393,10 @@ def reads(town: Town, chat: str, text: str, buttons: list[str], message_id: str)
         when = town.awake(town.now + timedelta(minutes=town.chance.uniform(low, high)))
         town.at(when, lambda: act() and None)
 
-    if declines:
+    if any(one.startswith("away.") for one in buttons):
+        if luck < 0.6:
+            later(1, 20, lambda: town.says(chat, choice="away.keep" if luck < 0.3 else "away.pass"))
+    elif declines:
         if not town.hours.open_at(town.now) and not town.hours.open_at(town.now - timedelta(minutes=10)):
             town.faults.note("member asked at night", f"{member_id} at {town.now}")
         if luck < diligence:
@@ -436,11 +444,15 @@ def _settle_members(house: House) -> dict[str, int]:
     with house.store.engine.begin() as connection:
         ids = list(connection.execute(sa.select(_member.c.id).order_by(_member.c.id)).scalars())
         for member_id in ids:
-            one = {"telegram_chat": str(900_000 + member_id)}
+            one = {"telegram_chat": _chat_of(member_id)}
             if member_id % 5 == 0:
                 one |= {"duty_from_minute": 8 * 60, "duty_to_minute": 17 * 60}
             connection.execute(_member.update().where(_member.c.id == member_id).values(one))
-    return {str(900_000 + member_id): member_id for member_id in ids}
+    return {_chat_of(member_id): member_id for member_id in ids}
+
+
+def _chat_of(member_id: int) -> str:
+    return str(900_000 + member_id)
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
@@ -519,12 +531,12 @@ def _look_back(town: Town, connection: sa.Connection, cases: Any) -> None:
                 if town.members[chat] not in theirs:
                     town.faults.note("message crossed", f"{word} to {chat}")
     off = sa.select(_log.c.member_id, _log.c.at, _log.c.kind, _log.c.id).where(
-        _log.c.kind.in_(("duty_on", "duty_off", "offered"))).order_by(_log.c.id)  # fmt: skip
+        _log.c.kind.in_(("duty_on", "duty_off", "leave_taken", "offered"))).order_by(_log.c.id)  # fmt: skip
     away: set[int] = set()
     for row in connection.execute(off):
         if row.kind == "offered" and row.member_id in away:
             town.faults.note("offered to somebody off duty", f"{row.member_id} at {row.at}")
-        if row.kind == "duty_off":
+        if row.kind in ("duty_off", "leave_taken"):
             away.add(row.member_id)
         elif row.kind == "duty_on":
             away.discard(row.member_id)

@@ -267,8 +267,10 @@ class _Talk(Joining):
                 self.start(rest)
             case "article":
                 self.answer(rest)
-            case "menu":
-                self.show_menu(int(rest))
+            case "menu" | "topic":
+                self.open_menu(choice.id)
+            case "up":
+                self.open_menu(rest)
             case "person":
                 self.call_person()
             case "resume":

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from bot.answers import Answers
 from bot.flow import Flow, FlowError, Problem, Step, parse
@@ -12,10 +15,20 @@ from knowledge import articles as article_files
 from knowledge.articles import Article
 from knowledge.places import Gazetteer
 from knowledge.scams import ScamCheck
-from knowledge.search import Entry, Index
+from knowledge.search import PERSON_TOPIC, TOPICS, Entry, Index
 
 #: the flow that asks for consent, place and problem, and whose hand_off opens the case
 INTAKE = "gap-nguoi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What residents call a topic; `also` are other ways to type it, `first` the flows that lead its list."""
+
+    id: str
+    name: str
+    also: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +47,14 @@ class Library:
     home: tuple[str, ...] = ()
     #: the hamlets known in each commune, in the order in which they are offered
     hamlets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: in the order of the menu
+    topics: tuple[Topic, ...] = ()
+
+    def of_topic(self, topic: str) -> tuple[Flow, ...]:
+        """The flows of a topic in the order of the menu; the intake is in none."""
+        first = next((one.first for one in self.topics if one.id == topic), ())
+        there = [flow for flow in self.flows.values() if flow.topic == topic and flow.id != INTAKE]
+        return tuple(sorted(there, key=lambda flow: first.index(flow.id) if flow.id in first else len(first)))
 
     def stand(self, position: Position) -> tuple[Flow, Step, Position] | None:
         """Where a resident really stands, given that the flow may have been edited under them.
@@ -93,6 +114,21 @@ def load_flows(folder: Path) -> dict[str, Flow]:
     return flows
 
 
+def load_topics(path: Path) -> tuple[Topic, ...]:
+    """The topics of topics.yaml. Raises ValueError unless they are the very topics that the search knows."""
+    read: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 text only
+    wanted = set(TOPICS) - {PERSON_TOPIC}
+    if not isinstance(read, dict) or set(read) != wanted:
+        raise ValueError(f"{path}: name each of these topics once: {', '.join(sorted(wanted))}")
+    found = []
+    for topic, body in read.items():
+        if not isinstance(body, dict) or not body.get("name") or set(body) - {"name", "also", "first"}:
+            raise ValueError(f"{path}: {topic} needs `name: ...`, and may have `also: [...]` and `first: [...]`")
+        also, first = tuple(body.get("also", ())), tuple(body.get("first", ()))
+        found.append(Topic(id=topic, name=body["name"], also=also, first=first))
+    return tuple(found)
+
+
 def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = ()) -> Library:
     """Read everything. Raises FlowError, ArticleErrors or ValueError: a caller with a good library keeps that one."""
     flows = load_flows(folders.flows)
@@ -107,6 +143,7 @@ def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = 
         answers=Answers.load(folders.words),
         old={(flow.id, flow.version): flow for flow in old},
         home=home,
+        topics=load_topics(folders.words / "topics.yaml"),
     )
 
 

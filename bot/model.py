@@ -152,6 +152,8 @@ class Inbound:
     edited: bool = False
     group: bool = False
     thread: str = ""
+    #: the album that this picture is a piece of; its pieces become one message before anybody hears of them
+    album: str = ""
     secrets: tuple[str, ...] = ()
 
 

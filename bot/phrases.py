@@ -12,6 +12,7 @@ class Phrases:
 
     greeting: str
     menu: str
+    menu_topic: str
     menu_more: str
     menu_person: str
     menu_list: str
@@ -38,6 +39,7 @@ class Phrases:
     try_person: str
     tell_trouble: str
     go_on: str
+    back_in: str
     go_on_or: str
     did_you_mean: str
     not_that: str

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Literal, assert_never
 
-from bot import answers, place_talk
+from bot import answers, menu, place_talk
 from bot.flow import Ask, Check, Choose, Do, End, Flow, Go, HandOff, Say, Step, Waiting
 from bot.handoff import REOPEN_DAYS
 from bot.library import INTAKE, Library
@@ -32,9 +32,7 @@ from bot.said import VIETNAM
 #: steps taken in one turn before a flow counts as looping
 MAX_HOPS = 30
 #: paused flows kept under the current one
-MAX_STACK = 3
-#: choices on one page of the menu
-PAGE = 6
+MAX_STACK = 5
 
 
 class Walk(ABC):
@@ -119,17 +117,23 @@ class Walk(ABC):
         stand = self.library.stand(self.c.position) if self.c.position else None
         return stand[1] if stand else None
 
-    def show_menu(self, page: int = 0, *, text: str = "") -> None:
-        flows = [flow for flow in self.library.flows.values() if flow.id != INTAKE]
-        here = flows[page * PAGE : (page + 1) * PAGE]
-        choices = [Choice(id=f"flow:{flow.id}", label=flow.title) for flow in here]
-        if len(flows) > PAGE:
-            following = page + 1 if (page + 1) * PAGE < len(flows) else 0
-            choices.append(Choice(id=f"menu:{following}", label=self.phrases.menu_more))
-        if self.c.stack or self.c.position:
-            choices.insert(0, self.choice("resume"))
-        choices.append(Choice(id="person", label=self.phrases.menu_person))
-        self.reply(text or self.phrases.menu, tuple(choices))
+    def show_menu(self, start: int = 0, *, text: str = "") -> None:
+        paused = bool(self.c.stack or self.c.position)
+        self.reply(text or self.phrases.menu, menu.of_topics(self.library, start, paused=paused))
+
+    def open_menu(self, screen: str) -> None:
+        """The screen of the menu that is so named (see menu.py). A topic with one flow is that flow."""
+        topic, _, start = screen.removeprefix("topic:").rpartition(":")
+        flows = self.library.of_topic(topic)
+        if len(flows) == 1:
+            self.start(flows[0].id)
+        elif flows:
+            name = next(one.name for one in self.library.topics if one.id == topic)
+            paused = bool(self.c.stack or self.c.position)
+            choices = menu.of_flows(self.library, topic, int(start), paused=paused)
+            self.reply(self.phrases.menu_topic.format(topic=name), choices)
+        else:
+            self.show_menu(int(start) if topic == "menu" else 0)
 
     def pause(self) -> None:
         """Put the current position aside; the oldest pause is forgotten when there are too many."""
@@ -453,7 +457,9 @@ class Walk(ABC):
 
     def back(self) -> None:
         position, flow = self.c.position, self.flow
-        if position is None or flow is None:
+        if up := menu.way_up(self.c.menu.choices if self.c.menu else ()):
+            self.open_menu(up)
+        elif position is None or flow is None:
             self.resume() if self.c.stack else self.show_menu()
         elif position.stage not in ("", "known"):
             self.enter(flow, flow.steps[position.step], position.trail)
@@ -479,8 +485,13 @@ class Walk(ABC):
     def resume(self) -> None:
         """Back to the step that waits here, else to the innermost pause."""
         if self.c.position is None and self.c.stack:
-            self.c = replace(self.c, position=self.c.stack[-1], stack=self.c.stack[:-1])
+            self._pop()
+            if flow := self.flow:
+                self.before.append(self.phrases.back_in.format(title=flow.title))
         self.show_again()
+
+    def _pop(self) -> None:
+        self.c = replace(self.c, position=self.c.stack[-1], stack=self.c.stack[:-1])
 
     def show_again(self, *, quiet: bool = False) -> None:
         """The question that stands, once more; without a flow, the menu."""
@@ -505,7 +516,12 @@ class Walk(ABC):
         self.c = replace(self.c, position=None, tried=(), misses=0)
         if step.text:
             self.before.append(self.fill(step.text))
-        if self.c.stack and (stand := self.library.stand(self.c.stack[-1])):
+        stand = self.library.stand(self.c.stack[-1]) if self.c.stack else None
+        if stand and isinstance(stand[1], End):
+            # Nothing is left there but its closing words: they are said at once, not asked for.
+            self._pop()
+            self.end(stand[1])
+        elif stand:
             text = self.phrases.go_on_or.format(title=stand[0].title)
             self.reply(text, (self.choice("resume"), self.to_menu, self.person))
         else:

@@ -9,33 +9,43 @@ from collections.abc import Iterator
 
 from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, Span
 
-_SAID = rf"(?:{NUMERAL}|\d)"
+_SAID = rf"(?:{NUMERAL}|zero|one|two|three|four|five|six|seven|eight|nine|\d)"
 _GAP = r"(?:[ ,.\-]{1,3}(?:(?:roi|xong|va|toi) )?)"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/+\-])(?<!\d )(?P<code>\d{{3}} ?[ .\-] ?\d{{3}}|\d\d(?:[ .\-]\d\d){{1,3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})"
-    rf"(?![\w/]|[.,\-]\d| \d)(?!{_GAP}{_SAID}\b)"
+    rf"(?<![\w.,/+\-])(?:(?<=lan \d )|(?<!\d ))(?P<code>\d{{3}} ?[ .\-] ?\d{{3}}|\d\d(?:[ .\-]\d\d){{1,3}}|\d\d[ .\-]\d{{3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})"
+    rf"(?![\w/]|[.,\-]\d| \d)(?!{_GAP}\d)"
 )
-_PHONE = re.compile(r"(?<!\d)(?:\+?84[ .\-]?|0)[235789](?:[ .\-]?\d){8,9}(?!\d)|1[89]00(?:[ .]?\d){2,6}")
+PHONE = re.compile(r"(?<!\d)(?:\+?84[ .\-]?|0)[235789](?:[ .\-]?\d){8,9}(?!\d)|1[89]00(?:[ .]?\d){2,6}")
 _NAMED = re.compile(
     r"(?<![a-z])(?:(?:ma|so|day so|chuoi so|chu so) (?:so )?(?:xac ?(?:nhan|minh|thuc)|bi mat|bao (?:ve|mat)|khoi phuc|"
     r"unlock|mo khoa|kich hoat|dang nhap|otp|pin|puk|bin|code|truy cap|an toan|giao dich)|"
-    r"otp|o te pe|mxn|mxt|smart ?otp|pass ?code|pin|puk|mat ma|mat khau|khoa man hinh)(?![a-z])"
+    r"(?:verify|verification|security|confirmation|login|access) code|authenticator|(?:xac thuc|bao mat) (?:2|hai) (?:lop|buoc)|"
+    r"(?:mat ?khau|mk|pass(?:word)?|pw) (?:[a-z]+ ){0,4}(?:la|:|ghi|dat|de|nhap|go)|otp|o te pe|mxn|mxt|smart ?otp|pass ?code|pin|puk|mat ma|mat khau|khoa man hinh)(?![a-z])"
 )
 _ARRIVED = re.compile(
     r"(?<![a-z])(?:(?:gui|goi|nhan|ban|bao|hien|chay|nhay|no)(?: [a-z]+){0,3} (?:ve|vo|vao|toi|qua|len)(?: [a-z]+){0,2}"
     r" (?:may|dt|dien thoai|zalo|mail|tin nhan|so)|ve may|tin nhan|nhan duoc|vua (?:nhan|gui|goi|toi|ve)|"
     r"moi (?:gui|goi|nhan|nhay|ve)|tong dai (?:gui|goi|nhan)|(?:doc|dua|cho|gui|goi|nhap|bam|dien|go)(?: [a-z]+){0,4}"
-    r" (?:ma|so|code|day so)|(?:doc|nhap|bam|dien|go) (?:la|di|no|nha|nhe|ne|duoc|roi)|ma (?:nay|do|ne|so|nhan|gui|goi|la)|"
-    r"cai ma|ma)(?![a-z])"
+    r" (?:ma|so|code|day so)|doc (?:cho|giup|gium|dum)(?: [a-z]+){1,2}|(?:doc|nhap|bam|dien|go) (?:la|di|no|nha|nhe|ne|duoc|roi)|ma (?:nay|do|ne|so|nhan|gui|goi|la)|"
+    r"cai ma)(?![a-z])"
 )
 _OTHER = re.compile(
-    r"(?<![a-z])(?:tien|gia|phi|ho so|hs|don|van don|ve so|khach hang|kh|gd|tru|con lai|tong|goi cuoc|hotline|sdt|"
-    r"dt|dien thoai|di dong|loi|ngay|thang|nam|sinh|sn|so thu tu|stt|hop dong|hd|buu (?:chinh|dien|cuc|gui)|tinh|xa|phuong|"
-    r"quan|ap|to|thua|ban do|chuyen|nap|rut|no|vnd|soan|bien|xe|so nha|duong|hem|lo|phong|tang|lop|mst|thue|"
-    r"tong dai|vach|qr|giam|khuyen mai|danh (?:ba|bo)|hoa don|chung tu|bien (?:lai|nhan)|cong to|dong ho|bhxh|bhyt|"
-    r"kenh|ban|phien ban|version|may|mau|model|nghi dinh|thong tu|luat|quyet dinh|qd|gui (?:den|toi)?|"
-    r"gio|luc|tu|den|khoang|hon|gan|chi so|diem|giai|dai|zalo|tham chieu|tra cuu|vung|ma so|hang|gd)(?![a-z])[^\d\0]{0,8}$"
+    r"(?<![a-z])(?:(?:tien|gia|phi|ho so|hs|don|van don|ve so|khach hang|gd|con lai|tong|goi cuoc|hotline|sdt|dien thoai|"
+    r"di dong|loi|ngay|thang|sinh|sn|so thu tu|stt|hop dong|buu (?:chinh|dien|cuc|gui)|tinh|phuong|quan|thua|"
+    r"chuyen|nap|rut|vnd|soan|bien|so nha|duong|hem|mst|thue|vach|giam|khuyen mai|danh (?:ba|bo)|hoa don|chung tu|"
+    r"cong to|dong ho|bhxh|bhyt|kenh|phien ban|version|model|nghi dinh|thong tu|luat|quyet dinh|khoang|chi so|giai|"
+    r"tham chieu|tra cuu|vung|benh nhan|benh an|sinh vien|hoc sinh|nhan vien|sieu thi|the cao|dau so)(?![a-z])[^\d\0]{0,8}|"
+    r"(?:kh|tru|dt|nam|hd|xa|ap|to|ban do|no|xe|lo|phong|tang|lop|tong dai|qr|ban|may|mau|qd|gio|luc|tu|den|hon|gan|"
+    r"diem|dai|hang)[ :.]{1,2})$"
 )
+_SHORT_NUMBER = re.compile(r"(?<![a-z])gui (?:den |toi )?$")  # where a text message goes: 5656
+_SENDER = r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|vneid|viber|apple|app)"
+_JUST_A_CODE = re.compile(
+    rf"(?<![a-z])(?:(?:gui|goi|nhan|ve|doc|dua|cho|nhap|lo|{_SENDER})(?![a-z])[^\d\0]{{0,30}}(?<![a-z])(?:ma|code)"
+    rf"(?: (?:la|nay|do|ne|no))?|{_SENDER} (?:gui|goi|nhan|bao|hien|doi)(?: so| ma)?|(?:ma|code) (?:vao |vo |cua )?{_SENDER}"
+    r"|(?:[4-8]|bon|nam|sau) (?:chu )?so(?: la)?)[ :]{1,2}$"
+)
+_COUNTED = re.compile(r"\d (?:chu )?so\b")
 _UNIT_AFTER = re.compile(
     r"[ ]?(?:ky tu|ki tu|chu so|so|lan|phut|ngay|thang|nam|gio|giay|tieng|lop|buoc|cap|loai|%|mah|nguoi|cai|ho|"
     r"trieu|tr|ngan|nghin|k|dong|d|vnd|m2|met|km|kg|ky|con|chuc|tram|muoi|ti|ty)(?![a-z0-9])"
@@ -44,22 +54,37 @@ _POLITE = r"(?:da|a|ne|nha|nhe|day|vang|u|ok|oke|con|bac|co|chu|em|anh|chi|ong|b
 _BARE_ANSWER = re.compile(
     rf"\W*(?:{_POLITE}\W+){{1,5}}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?<!000)(?:\W+{_POLITE}){{0,3}}\W*"
 )
+_THREE = rf"(?P<code>\d{{3,4}}|\d \d \d(?: \d)?|{NUMERAL}(?: {NUMERAL}){{2}})(?![\w/]|[.,\-]?\d| \d)"
 _CARD_BACK = re.compile(
-    r"(?<![a-z])(?:cvv2?|cvc2?|mat sau|sau lung|phia sau|sau the|(?:lan|va|voi|kem|cung) (?:ca )?ma)(?![a-z])"
-    r"(?:[ :,(]{1,2}(?:[34]|ba|bon|so|ghi|la|co|in|the|cua|no|con)(?![a-z0-9]))*[ :=]{1,2}(?P<code>\d{3,4})(?![\w.,/\-]*\d)"
+    r"(?<![a-z])(?:cvv2?|cvc2?|ma (?:bao mat|an toan)(?: the)?|mat sau|sau lung|phia sau|sau the|"
+    r"(?:lan|va|voi|kem|cung) (?:ca )?ma)(?![a-z])"
+    rf"(?:[ :,(]{{1,2}}(?:tin|dung|[34]|ba|bon|so|ghi|la|co|in|the|cua|no|con|lay|minh|em|toi)(?![a-z0-9]))*[ :=]{{1,2}}{_THREE}"
 )
+_THEN_BACK = re.compile(rf"(?<![\w.,/]){_THREE}(?= (?:lam |la |do )?(?:so |ma )?(?:cvv|cvc|mat sau|sau lung))")
+_AFTER_EXPIRY = re.compile(r"(?<!\d)(?:0\d|1[0-2])/(?:20)?\d\d(?:[ ,;:.\-]|cvv|cvc|ma){1,3}(?P<code>\d{3,4})(?![\w/.]|,\d)")
+_CARD_SAID = re.compile(r"the|ma an toan|visa|master|cvv|cvc|napas|\0")
+_BEHIND = re.compile(r"(?<![a-z])so (?P<code>\d{3}) (?:o |in )?(?:(?:mat|phia|dang) )?(?:sau(?: lung)?|lung)(?: the)?(?![a-z])")
+_PREFIXED = re.compile(r"(?<![a-z0-9])g-(?P<code>\d{6})(?!\d)")
+_HYPHENED = re.compile(r"(?<![\w\-])(?P<code>(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9]{3,4}-[a-z0-9]{3,4})(?![\w\-])")
 _SPELT = re.compile(r"(?<![a-z])ma (?P<code>(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,8})(?![\w\-])")
 _LETTERS_ASKED = re.compile(r"dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 
 _PASSWORD = re.compile(
-    r"(?<![a-z0-9])(?:mat ?khau|m\.?khau|mk|pass(?:w(?:ord|d)?)?|pas|pwd?|mat ma|pass ?code)(?![a-z0-9])"
+    r"(?<![a-z0-9])(?:mat ?khau|m\.?khau|mk|pass?(?:w(?:or?d?|d)?)?|pwd?|mat ma|pass ?code)(?![a-z0-9])"
 )
 _TOKEN = re.compile(r"(?<![^\s\"'“(:=,\-])[^\s\"'“”(),;:=\0\[\]]{5,40}")
 _CODE_LIKE = re.compile(
-    r"\d+[a-z%]{1,4}\d?|[a-z]{1,2}\d{8,}[a-z]{0,2}|\d\d[a-z]\d?-?[\d.]+|(?:muc|cap|buoc|lan|so|quan|phuong|to|ap|thang|iphone|"
+    r"\d+[a-z%]{1,4}\d*|[a-z]{1,2}\d{8,}[a-z]{0,2}|\d\d[a-z]\d?-?[\d.]+|(?:muc|cap|buoc|lan|so|quan|phuong|to|ap|thang|iphone|"
     r"samsung|android|oppo|nokia|windows|vneid|ios|redmi|note|galaxy|phien|ban|loi|sdk|qd|tt|nd|gt|wifi|sim|the)[\-.]?\d[\w.]*|"
-    r"\S+@\S+\.[a-z]{2,}|(?:https?|www)\S*|\S*/\S*|[\d.,:\-]+|\d+x\d+|\S+\.(?:vn|com|net)"
+    r"tp-?link\S*|\S+@\S+\.[a-z]{2,}|(?:https?|www)\S*|\S*/\S*|[\d.,:\-]+|\d+x\d+|\S+\.(?:vn|com|net)"
 )
+_WORD_AND_YEAR = re.compile(
+    r"(?:(?:chu|la|:|lien|ten|cho) (?P<word>[a-z]{4,20})|(?P<name>[a-z]{3,20}))(?: (?:roi|va|voi|them|cong|xong)){1,2}"
+    r"(?: (?:so|nam|sinh))* (?P<number>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
+    r"|chu (?P<only>[a-z]{4,20}) so (?P<digits>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
+)
+_NEVER_ORDINARY = re.compile(r"(?<![\w@./])(?=[^\s,;]*\d)[^\W\d_]{1,20}[@#$%&*!][^\s,;./@\0\[\]]{1,20}(?![\w@])")
+_KNOWN_NAME = re.compile(r"bank|gram|book|mess|money|phone|authent|shop|account|password|android|samsung|digi|smart|itunes|store|viet|wifi")
 _QUOTED = re.compile(r"[\"“'](?P<value>[^\"”'\0]{4,40})[\"”']")
 
 
@@ -70,12 +95,21 @@ def by_surroundings(text: str, bare: str) -> Iterator[Span]:
 
 
 def _numbers(bare: str) -> Iterator[Span]:
-    phones = [match.span() for match in _PHONE.finditer(bare)]
+    phones = [match.span() for match in PHONE.finditer(bare)]
     if alone := _BARE_ANSWER.fullmatch(bare):
         yield *alone.span("code"), "otp"
-    for match in _CARD_BACK.finditer(bare):
-        if "the" in bare or "visa" in bare or "cvv" in bare or "cvc" in bare or "\0" in bare:
-            yield *match.span("code"), "cvv"
+    if _CARD_SAID.search(bare):
+        for pattern in (_CARD_BACK, _THEN_BACK, _AFTER_EXPIRY):
+            for match in pattern.finditer(bare):
+                yield *match.span("code"), "cvv"
+    for match in _PREFIXED.finditer(bare):
+        yield *match.span("code"), "otp"
+    for match in _BEHIND.finditer(bare):
+        yield *match.span("code"), "cvv"
+    for match in _HYPHENED.finditer(bare):
+        named = list(_NAMED.finditer(bare, max(0, match.start() - 45), match.start()))
+        if named and not re.search(r"\d", bare[named[-1].end() : match.start()]):
+            yield *match.span("code"), "otp"
     for match in _SPELT.finditer(bare):
         if _LETTERS_ASKED.search(bare[max(0, match.start() - 60) : match.end() + 40]) and not _CODE_LIKE.fullmatch(match["code"]):
             yield *match.span("code"), "otp"
@@ -89,27 +123,39 @@ def _numbers(bare: str) -> Iterator[Span]:
 def _may_be_code(bare: str, start: int, end: int) -> bool:
     """Named as a code close by; or of six or eight digits and said to have come, or to be read out."""
     code, before, after = bare[start:end], bare[max(0, start - 90) : start], bare[end : end + 45]
-    if DATE.match(bare, start) or MONEY_AFTER.match(bare, end) or _UNIT_AFTER.match(bare, end) or HOTLINE.match(code):
+    if DATE.match(bare, start) or MONEY_AFTER.match(bare, end) or HOTLINE.match(code):
         return False
     if _OTHER.search(before) or code.endswith("000"):
         return False
     size = len(re.findall(_SAID, code))
+    if size < 6 and (_SHORT_NUMBER.search(before) or _UNIT_AFTER.match(bare, end)):
+        return False
     spoken = bool(re.search("[a-z]", code))
     named = [match.end() for match in _NAMED.finditer(before)]
     if size in (6, 8):
         return bool(named or _NAMED.search(after) or _ARRIVED.search(before) or (_ARRIVED.search(after) and not spoken))
+    if len(code) < 6 and code.isdigit() and _JUST_A_CODE.search(before):
+        return True
     year = code.isdigit() and re.fullmatch(r"(?:19|20)\d\d", code)
-    return bool(named) and not year and len(before) - named[-1] < 32 and not re.search(r"\d", before[named[-1] :])
+    if year and re.search(r"(?:la|:|de|dat) ?$", before):
+        year = None
+    return bool(named) and not year and len(before) - named[-1] < 32 and not re.search(r"\d", _COUNTED.sub("", before[named[-1] :]))
 
 
 def _tokens(text: str, bare: str) -> Iterator[Span]:
     """Words that nobody says, near a word for password."""
+    for match in _NEVER_ORDINARY.finditer(bare):
+        if not bare[match.start() : match.end()].startswith(("tp-", "http")):
+            yield *match.span(), "password"
     places = [match.span() for match in _PASSWORD.finditer(bare)]
     if not places:
         return
     for match in _QUOTED.finditer(bare):
         if _near(places, match.start(), before=20, after=0) and re.search(r"\d", match["value"]):
             yield *match.span("value"), "password"
+    for match in _WORD_AND_YEAR.finditer(bare):
+        if _near(places, match.start(), before=75, after=0) and not _UNIT_AFTER.match(bare, match.end()):
+            yield from ((*match.span(part), "password") for part in match.groupdict() if match[part])
     for match in _TOKEN.finditer(bare):
         start, end = match.span()
         while end > start and bare[end - 1] in ".,;:!?)-":
@@ -127,5 +173,7 @@ def _nobody_says(shown: str, bare: str) -> bool:
         return False
     letters, digits = sum(c.isalpha() for c in bare), sum(c.isdigit() for c in bare)
     special = any(c in "@#!$%^&*_~" for c in bare[1:])
+    if bare.isalpha() and bare.isascii() and len(bare) >= 10 and shown.isascii() and not _KNOWN_NAME.search(bare):
+        return True  # no Vietnamese word is so long
     inner_capital = shown.isascii() and bool(re.fullmatch(r"(?:[A-Z][a-z]+){3,}", shown))
     return (letters > 2 and digits > 0) or (special and letters > 1) or inner_capital

@@ -12,7 +12,7 @@ Span = tuple[int, int, str]  # start, end, kind
 NUMERAL = r"(?:khong|mot|hai|ba|bon|tu|nam|lam|sau|bay|tam|chin)"
 SPOKEN = re.compile(rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,18}}\b")
 MONEY_AFTER = re.compile(
-    r"\s?(?:d|dong|vnd|usd|trieu|nghin|ngan|ty|ti|diem|dg)(?![a-z0-9])|(?:k|tr|m|%|mah|tk)(?![a-z0-9])|"
+    r"\s?(?:d|dong|vnd|usd|trieu|nghin|ngan(?! (?:vay|qua|the|ngun|hon|hang))|ty|ti|diem|dg)(?![a-z0-9])|(?:k|tr|m|%|mah|tk)(?![a-z0-9])|"
     r"[.,]\d{3}(?!\d)|[ ]?(?:%|₫|mah|x{2,}|\*{2,})"
 )
 HOTLINE = re.compile(r"1[89]00(?:\d{4}|\d{6})?$")
@@ -20,7 +20,7 @@ DATE = re.compile(r"(?:[0-3]?\d[./\-][01]?\d[./\-](?:19|20)?\d\d|[01]?\d[./\-](?
 _GROUP = re.compile(r"\d+")
 _CHAIN_GAP = re.compile(r" {1,2}|[.\-_]| - ")
 _ID_WORD = re.compile(
-    r"(?:c\.?c\.?c\.?d|cmnd|cmt(?:nd)?|cmdd|can ?cuoc|chung ?minh|dinh ?danh|gplx|bang lai|"
+    r"(?:(?<![a-z])cc(?= )|c\.?c\.?c\.?d|cmnd|cmt(?:nd)?|cmdd|can ?cuoc|chung ?minh|dinh ?danh|gplx|bang lai|"
     r"giay phep lai xe)(?![a-z])(?P<words>[^\d\0\n]{0,40})$"
 )
 _ACCOUNT_WORD = re.compile(
@@ -28,17 +28,36 @@ _ACCOUNT_WORD = re.compile(
     r"tai khoan|account|acc)(?![a-z])"
     r"(?P<words>[^\d\0\n]{0,45})$"
 )
-_ACCOUNT_SURE = re.compile(r"(?<![a-z])(?:s\.?t\.?k|so ?tk|so tai khoan)[\s:.=\-]{0,4}(?:la|mb|vcb|nay)?[\s:]{0,2}$")
 _BANK = (
     r"(?:vietcombank|vcb|vietinbank|vietin|ctg|bidv|agribank|agri|agr|techcombank|tcb|mb ?bank|mb|acb|sacombank|"
     r"scb|stb|tpbank|"
     r"tpb|vpbank|vpb|vib|shb|hdbank|ocb|msb|seabank|eximbank|lpbank|lienviet|namabank|vietbank|kienlongbank|"
-    r"vbsp|ngan hang)"
+    r"vbsp|viet ?capital|bvbank|ban viet|abbank|bac ?a ?bank|pvcombank|ncb|saigonbank|shinhan|dong ?a(?: ?bank)?|baoviet|"
+    r"vietabank|pgbank|hsbc|uob|timo|cake|nong nghiep|ngan hang)"
+)
+_ACCOUNT_SAID = re.compile(r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])")
+_ACCOUNT_SURE = re.compile(
+    rf"(?<![a-z])(?:s\.?t\.?k|so ?tk|so tai khoan)[\s:.=\-]{{0,4}}(?:la|nay|momo|{_BANK})?[\s:]{{0,2}}$"
 )
 _BANK_BEFORE = re.compile(
     rf"(?<![a-z]){_BANK}(?![a-z])(?:[ :,.\-()]{{1,3}}(?:so|la|cua|toi|em|chi nhanh|bank|no|vao)\b)*[ :,.\-()]{{0,3}}$"
 )
 _BANK_AFTER = re.compile(rf"(?: ?[,\-:(/.]? ?)(?:(?:ngan hang |nh |tai |o |cua )?{_BANK}|(?:la )?stk)(?![a-z])")
+_NOT_ID = re.compile(
+    r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|so tien|tien|phi|gia|ma|ho so|don|zalo|"
+    r"otp|pin|ngay|nam)(?![a-z])|[+]"
+)
+_DIGITS_OF_ID = re.compile(r"\b(?:9|10|12) (?:chu )?so\b")
+_ID_LOOSE = re.compile(
+    r"(?:c\.?c\.?c\.?d|cmnd|can ?cuoc|dinh ?danh|(?<![a-z])cc(?= ))(?![a-z])[^\d\0\n]{0,30}(?P<number>(?<!\d)0(?:[ .\-]{0,3}\d){11})(?![ .\-]{0,3}\d)"
+)
+_NOT_SURE_ACCOUNT = re.compile(
+    r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|so du|sd|so tien|otp|pin|zalo|tien|"
+    r"ngay|luc|don|ho so|vneid|dvc)(?![a-z])|[+]"
+)
+_LETTERED = re.compile(
+    r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])[^\d\0\n]{0,25}?(?P<number>(?<![a-z0-9])\d{2,4}[a-z]{1,2}\d{6,10}|\d{3,4} [a-z]{1,2} ?\d[\d ]{5,10}\d)(?!\w)"
+)
 _LENDING = re.compile(r"(?<![a-z])(?:vay|muon|gui tiet kiem|tra gop|lai)(?![a-z])[^\d\0]{0,30}$")
 _NOT_ACCOUNT = re.compile(
     r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|mat|con lai|so du|sd|rut|"
@@ -92,6 +111,10 @@ _PASSPORT = re.compile(
 def numbers(bare: str) -> Iterator[Span]:
     for passport in _PASSPORT.finditer(bare):
         yield *passport.span("number"), "id_number"
+    for loose in _ID_LOOSE.finditer(bare):
+        yield *loose.span("number"), "id_number"
+    for lettered in _LETTERED.finditer(bare):
+        yield *lettered.span("number"), "account_number"
     for match in SPOKEN.finditer(bare):
         words = _WORD.findall(match[0])
         if len(words) >= 9 and not (len(words) == 10 and words[0] == "khong"):
@@ -147,7 +170,7 @@ def _take(groups: list[re.Match[str]], named_id: bool) -> tuple[_Number, int]:
         whole = named_id or singles or 10 not in _running(window.sizes)
         if size in (16, 19) and min(window.sizes) >= 3 and (_luhn(window.digits) or window.digits.startswith("9704")):
             return window, len(window.sizes)
-        if size == 12 and _CITIZEN.fullmatch(window.digits) and whole and (singles or min(window.sizes) >= 2):
+        if size == 12 and _CITIZEN.fullmatch(window.digits) and whole and (named_id or singles or min(window.sizes) >= 2):
             return window, len(window.sizes)
     for window in windows:
         if len(window.digits) == 10 and _MOBILE.fullmatch(window.digits):
@@ -170,9 +193,10 @@ def _kind(bare: str, number: _Number, in_link: bool) -> str | None:
     if size < 6 or DATE.fullmatch(bare, number.start, number.end):
         return None
     before, written = bare[max(0, number.start - 70) : number.start], bare[number.start : number.end]
+    before = _DIGITS_OF_ID.sub("so", before)
     citizen = size == 12 and bool(_CITIZEN.fullmatch(number.digits))
     identity = _ID_WORD.search(before)
-    named_id = bool(identity and not _NOT_ACCOUNT.search(identity["words"]))
+    named_id = bool(identity and not _NOT_ID.search(identity["words"]))
     attached = re.search(r"(?:[a-z][a-z0-9]*[.\-_/]?|\d[./_])$", before)
     if attached and not (named_id or re.search(r"(?<![a-z0-9])(?:cccd|cc|so|stk|tk|la|the|card)[.\-_/]?$", before)):
         return "id_number" if citizen and re.search(r"[a-z]$", before) is None and not before.endswith("/") else None
@@ -219,6 +243,10 @@ def _is_account(bare: str, before: str, number: _Number) -> bool:
     phone = bool(_MOBILE.fullmatch(number.digits))
     thousands = number.gap == "." and set(number.sizes[1:]) == {3} and number.sizes[0] <= 3
     word = _ACCOUNT_WORD.search(before)
+    if word and word["sure"] and size >= 8 and not (phone or thousands or _NOT_SURE_ACCOUNT.search(word["words"])):
+        return True
+    if number.sizes[:2] == (4, 4) and len(number.sizes) > 2 and not phone and _ACCOUNT_SAID.search(bare):
+        return not _CODE_WORD.search(before)
     if word and not _NOT_ACCOUNT.search(word["words"]):
         return bool(word["sure"]) or not (thousands and not number.digits.startswith("0"))
     if size < 8 or thousands or _PHONE_WORD.search(before) or _CODE_WORD.search(before) or _MONEY_BEFORE.search(before):

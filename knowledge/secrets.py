@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from knowledge.codes import by_surroundings
-from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, SPOKEN, Span, numbers
+from knowledge.codes import PHONE, by_surroundings
+from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, Span, numbers
 from knowledge.text import strip_marks
 
 MASKS = {
@@ -50,7 +50,7 @@ def redact(text: str) -> Redacted:
 
 def _secrets(text: str) -> list[Span]:
     bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
-    if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or SPOKEN.search(bare)):
+    if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or _SPOKEN_DIGITS.search(bare) or _OTP_SAID.search(bare)):
         return []
     spans = [*_codes(bare), *_passwords(text, bare), *numbers(bare), *by_surroundings(text, bare)]
     merged = list[Span]()
@@ -83,6 +83,7 @@ def _bare_letters() -> dict[int, str]:
 _BARE = _bare_letters()
 _MASK = re.compile("|".join(re.escape(mask) for mask in MASKS.values()))
 _DIGIT = re.compile(r"\d")
+_SPOKEN_DIGITS = re.compile(rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{2}}\b")
 
 
 # --- one-time codes and CVV ------------------------------------------------------------------------------------------
@@ -144,9 +145,12 @@ _CVV = re.compile(
 
 
 def _codes(bare: str) -> Iterator[Span]:
+    phones = [match.span() for match in PHONE.finditer(bare)]
     for pattern in (_CODE_AFTER, _CODE_LATER, _CODE_BEFORE, _CODE_BARE):
         for match in pattern.finditer(bare):
             start, end = match.span("code")
+            if any(first <= start and end <= last for first, last in phones):
+                continue
             digits = _digits(match["code"])
             near = re.search(r"(?:\bla|\bis|[:=(])\s*$", bare[match.start() : start]) or len(match[0]) < 22
             short = 0 < len(digits) < 5 and pattern in (_CODE_AFTER, _CODE_LATER) and not near
@@ -185,7 +189,7 @@ def _date_or_dial(bare: str, start: int, end: int) -> bool:
 # --- passwords, passcodes, PINs --------------------------------------------------------------------------------------
 
 _PASSWORD_WORD = re.compile(
-    r"(?<![a-z0-9])(?:(?P<sure>mat ?khau|m[aâ]t kh[aâ]u|mkhau|m\.khau|password|passwd|passcode|pass ?code|pwd?|"
+    r"(?<![a-z0-9])(?:(?P<sure>mat ?khau|m[aâ]t kh[aâ]u|mkhau|m\.khau|pass?word|passwd|passcode|pass ?code|pwd?|"
     r"mat ma|(?:ma )?khoa man hinh)|(?P<pass>pass|pas)"
     r"|(?P<mine>mk)|(?P<pin>(?:(?P<sure_pin>ma |so )pin|pin)))(?![a-z])"
 )
@@ -207,7 +211,7 @@ _BETWEEN = re.compile(
 _NEAR = re.compile(rf"(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9])){{0,5}}[ :=.\-(\"']{{0,3}}")
 _VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"'“”]{3,64})")
 _BIRTHDAY = re.compile(
-    r"(?:(?:ngay|nam|thang|sinh|nhat|so|dien|thoai|sdt|dt|ten|chu|cua|toi|tui|em|con)[ ]+){1,5}(?=\S*\d)"
+    r"(?:(?:ngay|nam|thang|sinh|nhat|cuoi|so|dien|thoai|sdt|dt|ten|chu|cua|toi|tui|em|con)[ ]+){1,5}(?=\S*\d)"
 )
 _SPACED_DIGITS = re.compile(r"\d(?:[ .\-]\d){3,11}(?!\d)|\d{2,4}(?:[ .\-]\d{2,4}){1,3}(?!\d)")
 _SPOKEN_CODE = re.compile(rf"{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,9}}(?![a-z])")
@@ -227,7 +231,7 @@ _NO_PASSWORD = re.compile(
     r"chua|roi|luon|cung|nua|day|kia|nay|mot|hai|dai|ngan|kho|toan|chuoi|tuyet|xin|vui|quy|hotline|lien|"
     r"goi|ghi|nho|that|gia|nhan|cong|an)"
 )
-_QUANTITY = re.compile(r"[\d.,]+(?:d|k|tr|trieu|vnd|dong|lan|p|h|%|mah|gb|g)?\d*")
+_QUANTITY = re.compile(r"[\d.,]+(?:d|k|tr|trieu|vnd|dong|lan|p|h|%|mah|gb|g|m|cm|kg)?\d*")
 _DIGIT_TAIL = re.compile(r" (?=[a-z]{0,3}\d)[a-z0-9@#!$]{1,6}(?!\w)")
 
 

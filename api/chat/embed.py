@@ -1,6 +1,8 @@
 """The web chat on a commune's own site: one script that puts a round button there, and the page that it frames.
 
-Only the origins of GOCUA_CHAT_ORIGINS may frame it; on any other page the script shows a link to the chat instead.
+Only the origins of GOCUA_CHAT_ORIGINS may frame it; on any other page the script shows a link to the chat instead. The
+frame's cookie is a partitioned one: it works where other sites' cookies are blocked, follows nobody from one commune's
+site to another's, and keeps every token out of addresses and scripts. A browser too old for it is shown the link there.
 """
 
 from pathlib import Path

@@ -138,6 +138,7 @@ class Telegram:
                 reply_to=_answered(message),
                 reply_text=_answered_text(message),
                 edited=edited,
+                album="" if edited else _clean(message.media_group_id or ""),
                 group=message.chat.type != Chat.PRIVATE,
                 thread=_thread(message),
             ),

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from api import desk, inbox, nearest, timers
-from api.tables import Leave, Timer
+from api.tables import Leave, Miss, Timer
 from bot.handoff import (
     AGAIN_MINUTES,
     DIGEST_MINUTES,
@@ -35,6 +35,7 @@ LEAD = 8
 LED = (*TOWN, Person(id=LEAD, called="chú Hai", chat=9008, rung="commune", hamlet="", on_duty=False))
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _leave = Leave.__table__  # type: ignore[attr-defined]
+_miss = Miss.__table__  # type: ignore[attr-defined]
 
 Opener = Callable[..., AbstractContextManager[Room]]
 
@@ -87,6 +88,16 @@ def test_the_ladder_from_the_hamlet_to_the_province(room: Room) -> None:
     assert [member for member, _ in room.offers(case_id)] == [LAN, TAM, BAY, SAU, HAN]
     assert room.kinds(case_id)[:4] == ["case_opened", "offered", "offer_expired", "offered"]
     assert "trước" in room.last(TU)  # nobody was free: they know by when
+
+
+def test_what_was_not_understood_is_kept_with_where_they_live(open_light: Opener) -> None:
+    with open_light() as room:
+        room.says(TU, "qwzx vblk mnrt")
+        room.hands_off(TU)
+        room.says(TU, "gặp bot")
+        room.says(TU, "qwzx vblk mnrt")
+        rows = room.rows(sa.select(_miss.c.commune, _miss.c.province).order_by(_miss.c.id))
+        assert [tuple(row.values()) for row in rows] == [("", ""), ("25750", "79")]
 
 
 def test_between_the_search_and_the_offer_somebody_leaves(room: Room) -> None:

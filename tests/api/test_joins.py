@@ -278,6 +278,31 @@ def test_an_open_case_goes_on_where_they_write(chats: Chats) -> None:
     assert chats.room.two_voices == []
 
 
+def test_what_they_say_in_two_chats_at_once_reaches_the_member(chats: Chats) -> None:
+    room, case = chats.room, chats.hands_off(WEB)
+    room.act(lambda c: desk.take(c, case, LAN, room.now))
+    chats.join(WEB, ZALO)
+    chats.join(WEB, OTHER)
+    with room.house.store.engine.begin() as connection:
+        for key in (ZALO, OTHER):
+            channel, _, chat = key.partition(":")
+            said = Inbound(channel=channel, chat=chat, message_id=key, sent_at=room.now, text=f"lời ở {channel}")
+            inbox.put(connection, [inbox.from_channel(said, key)], room.now)
+
+    def take(key: str) -> None:
+        with room.house.store.engine.begin() as connection:
+            turns.take(connection, room.desk, room.now, key)
+
+    race([lambda: take(ZALO), lambda: take(OTHER)])
+    room.run()
+    read = room.texts(CHAT[LAN])
+    assert all(any(f"lời ở {channel}" in text for text in read) for channel in ("zalo_oa", "messenger"))
+    here = room.case(case)["conversation"]
+    assert here in (ZALO, OTHER)
+    held = {key: chats.state(key).get("held_by", "bot") for key in (WEB, ZALO, OTHER)}
+    assert {key for key, by in held.items() if by == "team"} == {here}
+
+
 def test_the_menu_of_one_chat_does_not_end_a_case_of_the_other(on_sqlite: Chats) -> None:
     case = on_sqlite.hands_off(WEB)
     on_sqlite.room.act(lambda c: desk.take(c, case, LAN, on_sqlite.room.now))

@@ -111,6 +111,12 @@ def test_nobody_beyond_the_last_circle_or_the_province(connection: sa.Connection
     assert asked(connection) == [near]
 
 
+def test_a_hamlet_of_the_same_name_elsewhere_is_no_nearer(connection: sa.Connection) -> None:
+    other = enter(connection, commune=THU_DAU_MOT, lat=11.01)
+    same_name = enter(connection, "hamlet", hamlet="khu phố 3", commune=THU_DAU_MOT, lat=11.05)
+    assert asked(connection) == [other, same_name]
+
+
 # --- within a rung ---------------------------------------------------------------------------------------------------
 
 

@@ -212,8 +212,11 @@ async def test_a_bad_picture_from_telegram_is_only_ever_downloaded(service: Serv
         sa.select(INBOX.c.id).where(INBOX.c.body["attachments"].as_string().like("%FILE%")).order_by(INBOX.c.id)
     )
     assert len(rows) == len(BAD)
-    for row in rows:
+    for kind, row in zip(BAD, rows, strict=True):
         answer = await desk.get(f"/team/case/1/file/{row['id']}.0/0")
+        if kind in ("bomb", "cut"):  # of a picture that cannot be written anew the place of taking could not go
+            assert answer.status_code == 404
+            continue
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "application/octet-stream"
         assert answer.headers["content-disposition"].startswith("attachment")

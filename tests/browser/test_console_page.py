@@ -181,7 +181,7 @@ def test_every_page_beside_the_cases_is_fit_for_a_phone(desk: Served, phone_page
         look_at(page, desk, path)
     page.context.clear_cookies()
     enter(page, desk, LAN)
-    for path in (f"/team/case/{case_id}", f"/team/case/{case_id}/guide", f"/team/case/{case_id}/pass"):
+    for path in (f"/team/case/{case_id}", f"/team/case/{case_id}/guide", f"/team/case/{case_id}/pass", "/team/leave"):
         look_at(page, desk, path)
 
 

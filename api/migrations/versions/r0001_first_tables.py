@@ -189,6 +189,28 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_chat", "outbox", ["channel", "chat", "id"], unique=False)
     op.create_index(
+        "ix_outbox_due",
+        "outbox",
+        ["next_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 0"),
+        postgresql_where=sa.text("status = 0"),
+    )
+    op.create_index(
+        "ix_outbox_sending",
+        "outbox",
+        ["owner"],
+        unique=False,
+        sqlite_where=sa.text("status = 1"),
+        postgresql_where=sa.text("status = 1"),
+    )
+    op.create_table(
+        "pause",
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_pause")),
+    )
+    op.create_index(
         "ix_outbox_next",
         "outbox",
         ["id"],
