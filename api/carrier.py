@@ -16,6 +16,7 @@ import structlog
 
 from api import media
 from api.house import House
+from api.pictures import NotAPicture, fit
 from bot.channel import Call, Outgoing, Receipt, SendError, filled
 
 log = structlog.get_logger()
@@ -150,16 +151,23 @@ class Carrier:
     async def download(self, name: str, path: str, most_bytes: int) -> bytes:
         """A file of the provider's. Raises SendError when it is too big or not there."""
         assert self._http is not None
+        data = bytearray()
         try:
             async with self._http.get(self.bases[name] + path) as answer:
-                data = await answer.content.read(most_bytes + 1)
+                # not read(n): that gives what has come so far, of a large file only its beginning
+                async for part in answer.content.iter_chunked(65_536):
+                    data += part
+                    if len(data) > most_bytes:
+                        break
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnknownFate(type(error).__name__) from error
+        if answer.status >= 500 or answer.status == 429:
+            raise SendError(f"the file did not come: {answer.status}")
         if answer.status != 200 or len(data) > most_bytes:
             raise SendError(f"no such file, or too big: {answer.status}", permanent=True)
-        return data
+        return bytes(data)
 
-    async def _form(self, name: str, call: Call) -> aiohttp.FormData:  # noqa: ARG002
+    async def _form(self, name: str, call: Call) -> aiohttp.FormData:
         assert call.upload is not None
         form = aiohttp.FormData(quote_fields=False)
         for key, value in json.loads(call.body).items():
@@ -168,10 +176,13 @@ class Carrier:
         row = await self.house.store.read(lambda c: media.find(c, media_id))
         if row is None:
             raise SendError("the file is no longer kept", permanent=True)
-        data = await asyncio.to_thread(self.house.media.bytes_of, row["path"])
-        form.add_field(
-            call.upload.field, data, filename=call.upload.name or f"{row['kind']}", content_type=row["content_type"]
-        )
+        limit_bytes = self.house.channels[name].capabilities.photo_limit_bytes
+        try:
+            data = await asyncio.to_thread(self.house.media.bytes_of, row["path"])
+            data, content_type = await asyncio.to_thread(fit, data, row["content_type"], limit_bytes)
+        except (OSError, NotAPicture) as error:
+            raise SendError(f"the file cannot be sent: {type(error).__name__}", permanent=True) from error
+        form.add_field(call.upload.field, data, filename=call.upload.name or row["kind"], content_type=content_type)
         return form
 
 

@@ -39,10 +39,14 @@ class Desk:
     topics: bool = False
     #: how long members can take back what they write from their own chat
     undo_seconds: int = 0
+    #: where the console is, without a slash at the end
+    public_url: str = ""
     #: the channels on which a resident's silence closes the way to them
     windowed: frozenset[str] = frozenset()
     #: the channels on which what is said at once is one message, with the longest text of one
     merging: Mapping[str, int] = field(default_factory=dict)
+    #: the service's own: keys the hash under which a resident's answers to surveys are kept
+    key: str = ""
 
 
 # Asked at every turn, so built once: SQLAlchemy needs as long to put a query together as SQLite to answer it.

@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -23,6 +24,7 @@ from bot.flow import FlowError
 from bot.library import Folders, load
 
 if TYPE_CHECKING:
+    from api.backup import Copy
     from knowledge.search import Entry
 
 app = typer.Typer(help="Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng.", no_args_is_help=True)
@@ -90,19 +92,33 @@ def chat(
 
 
 @app.command()
-def check() -> None:
-    """Look for mistakes in flows and articles: file, line, step, what to do. Exit 1 when there are any."""
-    from bot.check import check as check_content
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Tell of these files alone.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="First mend what needs no judgement, in place.")] = False,
+) -> None:
+    """Look for mistakes in flows and articles: file, line, step, what to do. Exit 1 when there are errors."""
+    from bot import check as content
 
-    today = main.utc_now().date()
-    problems = check_content(Folders(), CHANNELS, today)
-    for problem in problems:
-        typer.echo(str(problem))
+    if fix:
+        for path in content.fix(Folders()):
+            typer.echo(f"Đã sửa giùm: {_from_here(path)}")
+    wanted = {str(path.resolve()) for path in files or ()}
+    problems = content.check(Folders(), CHANNELS, main.utc_now().date())
+    shown = [one for one in problems if not wanted or str(Path(one.file).resolve()) in wanted]
+    for problem in shown:
+        told = replace(problem, file=_from_here(Path(problem.file)))
+        typer.echo(f"{told}" if problem.level == "error" else f"{told} (nên sửa)")
     for line in _left_behind():
         typer.echo(line)
-    if problems:
-        _fail(f"{len(problems)} chỗ cần sửa.")
-    typer.echo("Nội dung không có lỗi.")
+    errors = sum(one.level == "error" for one in shown)
+    if errors:
+        _fail(f"{errors} chỗ phải sửa, {len(shown) - errors} chỗ nên sửa.")
+    typer.echo("Nội dung không có lỗi." + (f" {len(shown)} chỗ nên sửa." if shown else ""))
+
+
+def _from_here(path: Path) -> str:
+    """As an author would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _left_behind() -> list[str]:
@@ -139,6 +155,78 @@ def migrate() -> None:
     except (schema.SchemaError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa nâng cấp được: {error}")
     typer.echo(f"{before or '(trống)'} -> {after}")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; an older one of that name is replaced.")],
+    verify: Annotated[bool, typer.Option(help="Restore it into a scratch database and compare.")] = True,
+) -> None:
+    """Copy database, pictures, files and keys into one file, while the service runs."""
+    from api import backup as copying
+
+    settings = _settings()
+    try:
+        copy = copying.make(settings, file, main.utc_now(), verify=verify)
+    except (copying.BackupBroken, OSError, sa.exc.SQLAlchemyError) as error:
+        _fail(f"Chưa sao lưu được: {error}")
+    checked = "đã thử khôi phục, khớp từng dòng" if verify else "chưa thử khôi phục"
+    typer.echo(f"Đã ghi {file} ({file.stat().st_size / 1e6:.1f} MB): {_told(copy)}; {checked}.")
+    if copy.media_missing:
+        typer.echo(f"{copy.media_missing} tệp không còn trên đĩa (vừa bị xoá), không có trong bản sao.")
+    if not settings.backup_key.get_secret_value():
+        typer.echo("Chưa mã hoá: ai có tệp này là đọc được lời bà con và khoá của các kênh. Đặt GOCUA_BACKUP_KEY.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `gocua backup` wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the data that is there.")] = False,
+) -> None:
+    """Bring a copy back, into SQLite or PostgreSQL, whichever it came from. The service must not run."""
+    from api import backup as copying
+
+    settings = _settings()
+    try:
+        copy = copying.restore(settings, file, force=force)
+    except (copying.BackupBroken, copying.MoveRefused, schema.SchemaError, OSError, sa.exc.SQLAlchemyError) as error:
+        _fail(f"Chưa khôi phục được: {error}")
+    typer.echo(f"Đã khôi phục và so khớp: {_told(copy)}.")
+
+
+def _told(copy: "Copy") -> str:
+    rows = sum(proof.rows for proof in copy.proofs.values())
+    return f"{rows} dòng trong {len(copy.proofs)} bảng, {copy.media} hình và tệp"
+
+
+@app.command(name="move-to")
+def move_to(url: Annotated[str, typer.Argument(help="postgresql+psycopg://user:password@host/name, empty.")]) -> None:
+    """Move everything from SQLite to PostgreSQL and prove that every row arrived. The service must not run."""
+    from api import moving
+
+    settings = _settings()
+    try:
+        proofs = moving.move(settings, url)
+    except (moving.MoveRefused, schema.SchemaError, sa.exc.SQLAlchemyError) as error:
+        _fail(f"Chưa chuyển được: {error}")
+    for name, proof in proofs.items():
+        typer.echo(f"{name}: {proof.rows} dòng, {proof.checksum}")
+    typer.echo("Mọi dòng đã sang nơi mới và khớp. Ghi vào .env rồi chạy lại (giữ tệp cũ tới khi thấy mọi việc ổn):")
+    typer.echo("  GOCUA_DATABASE_URL=(nơi mới)")
+    typer.echo(f"  GOCUA_MEDIA_FOLDER={settings.media.absolute()}")
+    typer.echo(f"Chép gocua.secret và gocua.vapid ở {settings.data_folder} vào thư mục mà dịch vụ sẽ chạy.")
+
+
+@app.command()
+def trace(event: Annotated[int, typer.Argument(help="`event_id` of a line in the log.")]) -> None:
+    """What became of one message: when it came, had its turn, and what was sent. Never anyone's words."""
+    from api import trace as tracing
+
+    engine = sa.create_engine(_settings().database_url)
+    with engine.connect() as connection:
+        found = tracing.lines(connection, event)
+    engine.dispose()
+    typer.echo("\n".join(found) or f"Không có (hoặc không còn giữ) #{event}.")
 
 
 @app.command(name="doctor")
@@ -210,6 +298,9 @@ def member_link(name: Annotated[str, typer.Argument(help="The member's name, or 
         elif settings.telegram_token.get_secret_value():
             token = auth.make_link(connection, found[0].id, now, base).rsplit("/", 1)[1]
             typer.echo(f"Nối Telegram: mở bot rồi nhắn  /start link-{token}")
+        if settings.zalo_bot_token.get_secret_value():
+            token = auth.make_link(connection, found[0].id, now, base).rsplit("/", 1)[1]
+            typer.echo(f"Báo việc mới qua Zalo: nhắn cho bot Zalo  link-{token}")
 
 
 def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:

@@ -9,7 +9,7 @@ from bot.said import which_day
 from knowledge.text import fold
 
 #: ours; all others are the bot's, or unknown
-OURS = ("truc", "nghi", "dilam", "hoso", "xong", "ngatket", "trogiup")
+OURS = ("truc", "nghi", "dilam", "hoso", "xong", "hoc", "ngatket", "trogiup")
 HELP = (
     "Lệnh dành cho người của tổ:\n"
     "/truc: vào trực, nhận lời mời\n"
@@ -18,6 +18,7 @@ HELP = (
     "“đi làm lại”: thôi nghỉ, trực tiếp\n"
     "/hoso: hồ sơ bạn đang giữ\n"
     "/xong: khép hồ sơ đã xong\n"
+    "/hoc: khoá học của tổ, có chứng nhận\n"
     "/ngatket: thôi dùng Telegram này cho việc của tổ\n"
     "Trả lời vào tin của ai thì người đó nhận được."
 )

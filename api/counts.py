@@ -3,7 +3,7 @@
 No label ever holds a resident, a chat, a case or words: labels come from short lists that the code knows.
 """
 
-from datetime import datetime
+from datetime import timedelta
 
 import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily
@@ -66,17 +66,15 @@ class Counts:
             self._turns.inc(events)
             self._turn.observe(took_s)
 
-    def sent(
-        self, channel: str, status: Status, error: str, created_at: datetime, marked_at: datetime, now: datetime
-    ) -> None:
-        """What came of one try. Without an error a row that is queued again was only asked to wait: no try."""
+    def sent(self, channel: str, status: Status, error: str, took_s: float, age: timedelta) -> None:
+        """What came of one try, and since when the message was there. Queued again without an error: it was no try."""
         if status == Status.QUEUED and not error:
             return
         again = "unsure" if error == UNKNOWN_FATE else "retried"
         self._sends.labels(channel, _OUTCOMES.get(status, again)).inc()
-        self._send.labels(channel).observe(max(0.0, (now - marked_at).total_seconds()))
+        self._send.labels(channel).observe(took_s)
         if status == Status.SENT:
-            self._reply.labels(channel).observe(max(0.0, (now - created_at).total_seconds()))
+            self._reply.labels(channel).observe(max(0.0, age.total_seconds()))
 
 
 class _LogLines(Collector):

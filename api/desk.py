@@ -281,8 +281,8 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
         "name": said.sender_name or "Thành viên", "called": said.sender_name or "người của tổ", "role": "member",
         "team_id": team, "rung": "group", "province": province, "hamlet": "", "commune": "", "lat": 0.0, "lon": 0.0,
         # in their own chat the bot may not write first
-        "telegram_chat": chat, "telegram_open": False, "on_duty": True, "open_cases": 0, "capacity": 10_000,
-        "idle_since": now,
+        "telegram_chat": chat, "telegram_open": False, "alert_chat": "", "on_duty": True, "open_cases": 0,
+        "capacity": 10_000, "idle_since": now,
     }  # fmt: skip
     return int(connection.execute(_member.insert().returning(_member.c.id), person).scalar_one())
 

@@ -177,10 +177,11 @@ def share(connection: sa.Connection, before: Conversation, after: Conversation, 
     """What this turn learned of the resident, to their other chats."""
     place = after.place if after.place != before.place else None
     consent = after.consent if after.consent != before.consent else None
-    if not after.joined or not (place or consent):
+    notices = after.notices if after.notices != before.notices else ""
+    if not after.joined or not (place or consent or notices):
         return
     for key in chats(connection, pen.conversation)[1:]:
-        _tell(connection, key, Learned(place=place, consent=consent), pen)
+        _tell(connection, key, Learned(place=place, consent=consent, notices=notices), pen)
 
 
 def erase(connection: sa.Connection, pen: Pen) -> None:

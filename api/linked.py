@@ -41,6 +41,22 @@ def link(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:
     return True
 
 
+def link_alerts(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:
+    """ "link-<token>" to the Zalo bot: a member is told of work there from now on. False when it is none."""
+    token = said.text.strip().removeprefix("link-")
+    if token == said.text.strip():
+        return False
+    member_id = spend_link(connection, token, pen.now)
+    text = "Đường dẫn này đã dùng hoặc hết hạn. Nhờ trưởng nhóm tạo lại giúp nhé."
+    if member_id is not None:
+        connection.execute(_member.update().where(_member.c.alert_chat == said.chat).values(alert_chat=""))
+        connection.execute(_member.update().where(_member.c.id == member_id).values(alert_chat=said.chat))
+        cases.write_log(connection, pen.now, "alerts_linked", member_id=member_id)
+        text = "Từ giờ có việc mới sẽ báo ở đây. Muốn nhận việc và trả lời bà con thì mở bàn của tổ."
+    pen.member(said.chat, text, channel=said.channel)
+    return True
+
+
 def _link_chat(connection: sa.Connection, token: str, chat: str, pen: Pen) -> str:
     """The member whose chat this is from now on; "" when the one-time link is used, expired or wrong."""
     member_id = spend_link(connection, token, pen.now)

@@ -6,6 +6,7 @@ webhooks.receive -> turns.take -> sender, and timers beside them: one loop each,
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,25 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from watchfiles import awatch
 
-from api import casework, demo, doors, health, names, push, schema, timers, unsigned, versions, webhooks, zalo_connect
+from api import (
+    casework,
+    demo,
+    doors,
+    health,
+    metrics,
+    names,
+    neighbours,
+    notices,
+    push,
+    retention,
+    schema,
+    standing,
+    timers,
+    unsigned,
+    versions,
+    webhooks,
+    zalo_connect,
+)
 from api.carrier import Carrier
 from api.chat import routes as chat
 from api.console import routes as console
@@ -59,7 +78,10 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
     store.start()
     try:
         schema.migrate(store.engine)
-        shelf = Shelf(folders or Folders(), settings.home_provinces, lambda: store.read_now(versions.still_used))
+        shelf = Shelf(
+            folders or Folders(), settings.home_provinces, lambda: store.read_now(versions.still_used),
+            asks_notices=settings.notices,
+        )  # fmt: skip
         house = House(
             settings=settings,
             store=store,
@@ -95,6 +117,7 @@ def create_app(house: House) -> FastAPI:
     app.include_router(webhooks.router(house))
     app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
+    app.include_router(metrics.router(house))
     app.include_router(console.router(house))
     app.include_router(chat.router(house))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
@@ -105,6 +128,7 @@ def create_app(house: House) -> FastAPI:
 async def running(house: House) -> AsyncIterator[None]:
     """The loops, from first to last. At the end what is on the wire is waited for, what is queued is written."""
     bases = _bases(house.settings)
+    await _told(house, "started")
     async with Carrier(house, bases) as carrier, Fetching(bases) as fetching, Sender(house, carrier) as sender:
         house.files = Files(house, fetching)
         await _open_zalo(house, carrier)
@@ -116,12 +140,16 @@ async def running(house: House) -> AsyncIterator[None]:
             "content": asyncio.create_task(_renew(house)),
             "push": asyncio.create_task(push.run(house)),
             "files": asyncio.create_task(house.files.run()),
+            "notices": asyncio.create_task(notices.run(house)),
             "channel log": asyncio.create_task(house.channel_log.run()),
+            "retention": asyncio.create_task(retention.run(house)),
         }
         telegram = house.channels.get(TELEGRAM)
         if isinstance(telegram, Telegram):
             house.line = Line(house, carrier, telegram)
             house.loops[TELEGRAM] = asyncio.create_task(house.line.run())
+        if not house.settings.database_file:
+            house.loops["neighbours"] = asyncio.create_task(neighbours.run(house))
         if house.keyring:
             house.loops["names"] = asyncio.create_task(names.run(house, carrier))
             house.loops["zalo keys"] = asyncio.create_task(house.keyring.run())
@@ -133,7 +161,14 @@ async def running(house: House) -> AsyncIterator[None]:
             for task in house.loops.values():
                 task.cancel()
             await asyncio.gather(*house.loops.values(), return_exceptions=True)
+    with contextlib.suppress(sa.exc.SQLAlchemyError):
+        await _told(house, "stopped")
     await asyncio.to_thread(house.store.stop)
+
+
+async def _told(house: House, what: str) -> None:
+    """What is open: after a crash the messages that were on the wire stand among it."""
+    log.info(what, **asdict(await house.store.read(lambda c: standing.way(c, house.now()))))
 
 
 async def _open_zalo(house: House, carrier: Carrier) -> None:

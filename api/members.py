@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from api import away, carried, cases, commands, crew, desk, held, linked, media, messenger, windows
+from api import away, carried, cases, commands, courses, crew, desk, held, linked, media, messenger, windows
 from api.cases import Desk
 from api.outbox import Pen
 from api.tables import Case, Inbox, Member
@@ -349,6 +349,8 @@ def _commanded(
             else:
                 buttons = tuple((f"close.{one['id']}.solved", _about(connection, one)) for one in meant)
                 pen.member(said.chat, "Hồ sơ nào xong ạ?" if meant else "Bạn không giữ hồ sơ nào.", buttons)
+        case "hoc":
+            courses.open_in_chat(connection, near.library, pen, said.chat, said.text.partition(" ")[2].strip())
         case "ngatket":
             linked.unlink(connection, pen, said.chat, member_id)
         case _:

@@ -67,10 +67,19 @@ def opened(pen: Pen, desk: "Desk", case: sa.RowMapping, lines: tuple[str, ...], 
     to_group(pen, desk, case, text, choices=((f"take.{case['id']}", "Nhận"),))
 
 
-def offered(pen: Pen, case: sa.RowMapping, member: sa.RowMapping, lines: tuple[str, ...]) -> None:
+def offered(pen: Pen, desk: "Desk", case: sa.RowMapping, member: sa.RowMapping, lines: tuple[str, ...]) -> None:
     if chat := chat_of(member):
         buttons = ((f"take.{case['id']}", "Nhận"), (f"decline.{case['id']}", "Không nhận được"))
         pen.member(chat, "\n".join(lines), buttons, case_id=case["id"])
+    else:
+        alert(pen, desk, case, member, "có bà con cần giúp. Mở để nhận")
+
+
+def alert(pen: Pen, desk: "Desk", case: sa.RowMapping, member: sa.RowMapping, what: str) -> None:
+    """To the Zalo bot of a member who has no Telegram: that there is something, and where; nobody's words."""
+    if member["alert_chat"] and not chat_of(member):
+        where = f": {desk.public_url}/team/case/{case['id']}" if desk.public_url else " bàn của tổ."
+        pen.member(member["alert_chat"], f"Hồ sơ #{case['id']}: {what}{where}", case_id=case["id"], channel="zalo_bot")
 
 
 def relayed(
@@ -127,6 +136,8 @@ def to_holder(
         to_group(pen, desk, case, text, attachments)
     if own and not in_group:
         pen.member(own, text, attachments=attachments, case_id=case["id"])
+    if holder is not None and not own:
+        alert(pen, desk, case, holder, "có tin mới. Mở xem")
 
 
 def to_group(

@@ -184,7 +184,7 @@ class Step:
         self._log("offered", act.member, detail=f"{act.rung}: {act.reason}")
         if self.desk and self.pen:
             lines = cases.summary(self.connection, self.desk.library, self.row)
-            messenger.offered(self.pen, self.row, cases.member_of(self.connection, act.member), lines)
+            messenger.offered(self.pen, self.desk, self.row, cases.member_of(self.connection, act.member), lines)
 
     def _next(self, to: handoff.ToldNext) -> str:
         if to.member:

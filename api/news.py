@@ -1,8 +1,9 @@
 """Wakes those who wait for something to change: loops, open pages. Holds no words, only that there are some."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class News:
@@ -10,11 +11,24 @@ class News:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._onward: set[str] | None = None
 
-    def tell(self, topics: Iterable[str]) -> None:
+    def tell(self, topics: Iterable[str], *, onward: bool = True) -> None:
+        """`onward`: to the other processes too, where there are any."""
         for topic in topics:
             for event in self._waiting.get(topic, ()):
                 event.set()
+            if onward and self._onward is not None and (":" in topic or topic == "desk"):
+                self._onward.add(topic)  # a loop's name is not: each has its own loops
+
+    @contextlib.contextmanager
+    def onward(self) -> Iterator[set[str]]:
+        """While it is open, the topics that other processes should hear of gather here."""
+        self._onward = set()
+        try:
+            yield self._onward
+        finally:
+            self._onward = None
 
     def listen(self, topic: str) -> "Listener":
         return Listener(self._waiting, topic)

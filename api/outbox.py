@@ -49,6 +49,12 @@ _ON_THE_WIRE = (
     .limit(1)
 )
 _INSERT = _outbox.insert()
+_VOID = (
+    _outbox.update()
+    .where(_outbox.c.lane == sa.bindparam("row"), _outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"),
+           _outbox.c.conversation == sa.bindparam("row"), _outbox.c.epoch < sa.bindparam("epoch_now"))
+    .values(status=int(Status.VOID))
+)  # fmt: skip
 
 
 def on_the_wire(connection: sa.Connection, channel: str, chat: str) -> bool:
@@ -147,6 +153,12 @@ def _plain(row: dict[str, Any]) -> bool:
 
 def _joins(row: dict[str, Any]) -> bool:
     return bool(row["body"].get("text")) and not row["body"].keys() & {"author", "attachments", "native"}
+
+
+def void(connection: sa.Connection, epochs: list[tuple[str, int]]) -> None:
+    """These talks have changed hands: what was written before and has not begun to be sent never will be."""
+    if epochs:
+        connection.execute(_VOID, [{"row": key, "epoch_now": epoch} for key, epoch in epochs])
 
 
 def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

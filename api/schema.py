@@ -21,15 +21,15 @@ class SchemaError(Exception):
 
 def head() -> str:
     """The newest revision that this version knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None
+    return newest
 
 
 def current(engine: sa.Engine) -> str:
     """The revision at which the database stands; "" for an empty one."""
     with engine.connect() as connection:
-        return _revision(connection)
+        return revision(connection)
 
 
 def migrate(engine: sa.Engine) -> tuple[str, str]:
@@ -37,15 +37,21 @@ def migrate(engine: sa.Engine) -> tuple[str, str]:
 
     Raises SchemaError, having changed nothing.
     """
-    config = _config()
     with engine.begin() as connection:
-        _claim(connection)
-        before = _revision(connection)
-        if before and before not in _known(config):
-            raise SchemaError(f"The database stands at revision {before}, unknown here. {SchemaError.__doc__}")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return before, _revision(connection)
+        return bring(connection)
+
+
+def bring(connection: sa.Connection, to: str = "head") -> tuple[str, str]:
+    """As `migrate`, in the caller's transaction, and up to any revision. Others who migrate wait until its end."""
+    config = _config()
+    _claim(connection)
+    before = revision(connection)
+    for one in (before, to):
+        if one not in ("", "head") and one not in _known(config):
+            raise SchemaError(f"The database stands at revision {one}, unknown here. {SchemaError.__doc__}")
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+    return before, revision(connection)
 
 
 def _claim(connection: sa.Connection) -> None:
@@ -68,5 +74,6 @@ def _known(config: Config) -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
-def _revision(connection: sa.Connection) -> str:
+def revision(connection: sa.Connection) -> str:
+    """As `current`."""
     return MigrationContext.configure(connection).get_current_revision() or ""

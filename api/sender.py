@@ -119,10 +119,8 @@ _HEARD = sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bin
 #: what is due already waits for something else, and hears of that
 _NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now"))
 _PAUSE = {
-    name: insert(_pause).on_conflict_do_update(
-        index_elements=["place"], set_={"until": sa.bindparam("until", type_=_pause.c.until.type)}
-    )
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    name: insert.on_conflict_do_update(index_elements=["place"], set_={"until": insert.excluded.until})
+    for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
 _PAUSE_ENDS = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
 _OWNERS = sa.select(_outbox.c.owner).where(_outbox.c.status == sa.text("1")).distinct()
@@ -206,8 +204,8 @@ class Sender:
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         if due is None:
-            return 1.0
-        return min(1.0, max(0.02, (due - self.house.now()).total_seconds()))
+            return SWEEP_EVERY_S
+        return min(SWEEP_EVERY_S, max(0.02, (due - self.house.now()).total_seconds()))
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int
@@ -228,7 +226,7 @@ class Sender:
     def _sweep(self, connection: sa.Connection, now: datetime) -> None:
         """What no event tells us: the end of another process, a talk that changed hands in one."""
         self._swept_at = time.monotonic()
-        mine = {owner(connection), *self.under_way.values(), *(one.owner for one in self.results)}
+        mine = {owner(connection), *list(self.under_way.values()), *(one.owner for one in list(self.results))}
         others = [name for name in connection.execute(_OWNERS).scalars() if name not in mine]
         dead = [name for name in others if is_dead(connection, name)]
         if dead:
@@ -240,22 +238,28 @@ class Sender:
 
     async def _send(self, row: Mapping[str, Any], marked_at: float) -> None:
         """`marked_at`: time.monotonic() when the mark was begun."""
+        structlog.contextvars.bind_contextvars(event_id=row["inbox_id"])  # of this task alone
         try:
-            stale = time.monotonic() - marked_at > FRESH_S
-            result = _result(row, Status.QUEUED, self.house.now(), error=row["error"]) if stale else await self._try(row)
+            if time.monotonic() - marked_at > FRESH_S:
+                result = _result(row, Status.QUEUED, self.house.now(), error=row["error"])
+            else:
+                result = await self._try(row)
         except Exception as error:
             log.exception("send_raised", row=row["id"])
             unsure = row["error"] == UNKNOWN_FATE
             result = _later(row, self.house.now(), UNKNOWN_FATE if unsure else type(error).__name__)
+        if row["error"] == SENT_AGAIN and result.status <= Status.SENT and result.error != UNKNOWN_FATE:
+            result = replace(result, error=SENT_AGAIN)
+        age = self.house.now() - row["created_at"]
+        self.house.counts.sent(row["channel"], result.status, result.error, time.monotonic() - marked_at, age)
         if result.error:
-            log.warning("send_failed", row=row["id"], channel=row["channel"], status=result.status.name,
+            happened = "sent_again" if result.status == Status.SENT else "send_failed"
+            log.warning(happened, row=row["id"], channel=row["channel"], status=result.status.name,
                         error=result.error, attempts=row["attempts"])  # fmt: skip
         if result.status != Status.QUEUED:
             self.carrier.forget(row["id"])
-        if row["error"] == SENT_AGAIN and result.status <= Status.SENT and result.error != UNKNOWN_FATE:
-            result = replace(result, error=SENT_AGAIN)
         self.results.append(result)
-        del self.under_way[row["id"]]
+        self.under_way.pop(row["id"], None)
         self.house.news.tell(["outbox"])
 
     async def _try(self, row: Mapping[str, Any]) -> Result:
@@ -290,6 +294,8 @@ class Sender:
             result = self._failed(row, error)  # still unsure: sent blindly it might come twice
             return result if result.status == Status.DEAD else replace(result, error=UNKNOWN_FATE)
         try:
+            if outgoing.attachments and self.house.files:
+                outgoing = await self.house.files.ready(outgoing, row["channel"], row["conversation"])
             receipt = await self.carrier.carry(row["channel"], row["id"], outgoing)
         except SendError as error:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
@@ -315,6 +321,8 @@ class Sender:
             )
         # "later" is no failure: a burst in one group may hear it many times over
         given_up = row["attempts"] >= (error.tries or MOST_TRIES) and (error.retry_after_s is None or error.tries)
+        if error.window and row["body"].get("author") != "member":
+            return _result(row, Status.VOID, now)  # the bot falls silent with the resident: nobody waits for its words
         if error.permanent or error.blocked or given_up:
             if row["chat"] == self.house.settings.telegram_team_chat:
                 self.house.worries["telegram_team_chat"] = f"Nhóm Telegram của tổ không nhận được tin: {error}"
@@ -384,8 +392,8 @@ def _result(row: Mapping[str, Any], status: Status, next_at: datetime, **more: A
 
 def _settle(connection: sa.Connection, results: list[Result]) -> None:
     rows = [
-        {"row": r.row, "by": r.owner, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id, "error": r.error,
-         "quota": r.quota, "sent_at": r.sent_at}
+        {"row": r.row, "by": r.owner, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id,
+         "error": r.error, "quota": r.quota, "sent_at": r.sent_at}
         for r in results
     ]  # fmt: skip
     connection.execute(_SETTLE, rows)

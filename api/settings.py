@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     keep_days: int = Field(default=365, ge=0)
     #: a passphrase: copies that `gocua backup` makes are encrypted with it
     backup_key: SecretStr = SecretStr("")
+    #: residents are asked, once, whether they want the notices of their commune
+    notices: bool = True
     #: hours of the day, Vietnam time, in which members are asked
     day_starts_hour: int = Field(default=7, ge=0, le=23)
     day_ends_hour: int = Field(default=21, ge=1, le=24)

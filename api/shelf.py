@@ -16,10 +16,17 @@ log = structlog.get_logger()
 class Shelf:
     """`library` is always the newest good one. `worry` says what is wrong with the newest content, "" when nothing."""
 
-    def __init__(self, folders: Folders, home: tuple[str, ...], old: Callable[[], tuple[Flow, ...]]) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        home: tuple[str, ...],
+        old: Callable[[], tuple[Flow, ...]],
+        *,
+        asks_notices: bool = False,
+    ) -> None:
         self._folders, self._home, self._old = folders, home, old
         self._lock = threading.Lock()
-        self.library: Library = load(folders, home=home, old=old())
+        self.library: Library = replace(load(folders, home=home, old=old()), asks_notices=asks_notices)
         self.worry = ""
 
     @property
@@ -36,7 +43,7 @@ class Shelf:
                 self.worry = str(error)
                 log.error("content_refused", problems=self.worry)
                 return False
-            self.library = replace(library, hamlets=self.library.hamlets)
+            self.library = replace(library, hamlets=self.library.hamlets, asks_notices=self.library.asks_notices)
             self.worry = ""
             log.info("content_renewed", flows=len(library.flows), articles=len(library.articles))
             return True

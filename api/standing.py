@@ -28,7 +28,7 @@ _OPEN_EVENT, _OPEN_MESSAGE = _inbox.c.done_at.is_(None), _outbox.c.status < sa.t
 
 def _counted(condition: sa.ColumnElement[bool], id_column: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
     return sa.select(sa.func.count()).select_from(
-        sa.select(id_column).where(condition).limit(sa.text(str(MOST_COUNTED))).subquery()
+        sa.select(id_column).where(condition).limit(MOST_COUNTED).subquery()
     ).scalar_subquery()  # fmt: skip
 
 

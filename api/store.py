@@ -286,6 +286,8 @@ def _engine(url: str, *, writer: bool) -> sa.Engine:
         # FULL survives a power cut; group commit makes it cheap (docs/decisions/0003).
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        # A long read, such as a copy being made, lets the log grow: the next checkpoint cuts it back to this.
+        cursor.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")
         if not writer:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()

@@ -1,7 +1,8 @@
 """The tables, declared once for SQLite and PostgreSQL. Migrations must agree with them (tests/api/test_migrations.py).
 
 Five tables carry the way of a message: inbox, conversation, outbox, timer, log. The others are the directory (team,
-hamlet, hamlet_alias, member, leave), the desk and the content (case, offer, media, sign_in, miss, flow_version).
+hamlet, hamlet_alias, member, leave), the desk and the content (case, offer, media, sign_in, miss, flow_version), and
+what many are asked, told or taught (survey_answer, notice, notice_to, reader, certificate).
 Nothing here reads or writes.
 """
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Dialect,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -267,6 +269,8 @@ class Member(Table, table=True):
     telegram_chat: str = Field(default="", index=True)
     #: False: known there, but not to be written to (seen in the group only, or has blocked the bot)
     telegram_open: bool = True
+    #: their chat with the Zalo bot, where they are told of work but do not answer; "" until they link it
+    alert_chat: str = ""
     #: one bit a topic, see directory.skill_bit; 0: all of them
     skills: int = 0
     on_duty: bool = True
@@ -406,6 +410,104 @@ class SignIn(Table, table=True):
     member_id: int = Field(foreign_key="member.id")
     expires_at: datetime = _moment()
     used_at: datetime | None = _moment(nullable=True)
+
+
+class SurveyAnswer(Table, table=True):
+    """What one resident answered to one question of a survey, without a name: see api/surveys.py. "" was skipped."""
+
+    __tablename__ = "survey_answer"
+    survey: str = Field(primary_key=True)
+    #: stands for their chat; only who has the service's own key can tell for which
+    respondent: str = Field(primary_key=True)
+    question: str = Field(primary_key=True)
+    version: str
+    answer: str = _long()
+    #: where they live, as far as they have said it
+    commune: str = ""
+    province: str = ""
+    at: datetime = _moment(index=True)
+
+
+class Certificate(Table, table=True):
+    """How far a member is with a course. Passed once every question was answered right, however late."""
+
+    member_id: int = Field(foreign_key="member.id", primary_key=True)
+    course: str = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    #: by question: whether the first answer was right, and whether a right one has been given
+    first: dict[str, Any] = _json()
+    solved: dict[str, Any] = _json()
+    #: questions answered right at once, and how many there are
+    score: int = 0
+    questions: int
+    begun_at: datetime = _moment()
+    passed_at: datetime | None = _moment(nullable=True)
+
+
+class Reader(Table, table=True):
+    """What must be known of a chat to send notices there: where its resident lives, and whether they want any."""
+
+    __table_args__ = (Index("ix_reader_place", "province", "commune"),)
+    conversation: str = Field(primary_key=True)
+    province: str = ""
+    commune: str = ""
+    hamlet: str = ""
+    hamlet_key: str = _hamlet_key()
+    #: "" not asked, asked, yes, no
+    wish: str = ""
+    wished_at: datetime | None = _moment(nullable=True)
+
+
+class Notice(Table, table=True):
+    """Words of a lead to many residents, sent once a lead above them agrees."""
+
+    id: int | None = _id()
+    title: str
+    text: str = _long()
+    #: whom it is for: "" commune is the whole province, "" hamlet the whole commune
+    province: str
+    commune: str = ""
+    hamlet: str = ""
+    #: only those who asked about this; "" everybody
+    topic: str = ""
+    #: names of channels, with a space between
+    channels: str
+    send_from: datetime = _moment()
+    send_until: datetime = _moment()
+    written_by: int = Field(foreign_key="member.id")
+    written_at: datetime = _moment()
+    #: handed in; given back with a reason; agreed to; stopped
+    asked_at: datetime | None = _moment(nullable=True)
+    returned_at: datetime | None = _moment(nullable=True)
+    reason: str = _long()
+    #: who gave it back or agreed to it
+    judged_by: int | None = Field(default=None, foreign_key="member.id")
+    approved_at: datetime | None = _moment(nullable=True, index=True)
+    stopped_at: datetime | None = _moment(nullable=True)
+    stopped_by: int | None = Field(default=None, foreign_key="member.id")
+    #: nothing of it is left to be sent
+    done_at: datetime | None = _moment(nullable=True)
+
+
+class NoticeTo(Table, table=True):
+    """One notice for one chat: a row is sent at most once. Waits until given_at; a busy resident's waits once more."""
+
+    __tablename__ = "notice_to"
+    __table_args__ = (
+        Index("ix_notice_to_due", "channel", "next_at", sqlite_where=text("fate = 'waiting'"),
+              postgresql_where=text("fate = 'waiting'")),
+        Index("ix_notice_to_given", "channel", "given_at"),
+    )  # fmt: skip
+    notice_id: int = Field(sa_column=Column(Id, ForeignKey("notice.id"), primary_key=True, autoincrement=False))
+    conversation: str = Field(primary_key=True)
+    channel: str
+    #: waiting, given (its event is on the way), said, or why not: see api/notices.py
+    fate: str = "waiting"
+    next_at: datetime = _moment()
+    given_at: datetime | None = _moment(nullable=True)
+    tries: int = 0
+    #: the event in which it was said: its message is found by that
+    inbox_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
 
 
 class Miss(Table, table=True):

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from api import crew, directory, inbox, morning, moves
+from api import crew, directory, inbox, morning, moves, surveys
 from api.house import House
 from api.inbox import Arrival
 from api.tables import Timer
@@ -58,6 +58,7 @@ def keep(connection: sa.Connection, hours: Hours, now: datetime) -> None:
     if hours.open_at(now):  # no resident is told in the night that somebody else comes
         crew.hand_on_leavers(connection, now)
     directory.expire_duty(connection, now)
+    surveys.expire(connection, now)
     if mended := moves.mend(connection, now):
         log.warning("cases_without_timer", cases=mended)
 

@@ -5,6 +5,7 @@ came of them is written and the events marked done. No network here. What raises
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,10 +17,26 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api import albums, cases, casework, desk, inbox, joins, linked, media, members, morning, outbox
+from api import (
+    albums,
+    cases,
+    casework,
+    courses,
+    desk,
+    inbox,
+    joins,
+    linked,
+    media,
+    members,
+    morning,
+    notices,
+    outbox,
+    surveys,
+)
 from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
+from api.store import StoreBusy
 from api.tables import ConversationRow, Inbox, Log, Miss, Outbox, Timer
 from bot import record
 from bot.engine import advance
@@ -43,12 +60,16 @@ from bot.model import (
     LeaveCase,
     Missed,
     Note,
+    NoticeDue,
+    NoticeMet,
     OpenCase,
     QueueAsked,
+    Quizzed,
     Reached,
     Relay,
     Remember,
     Reply,
+    Surveyed,
     Undelivered,
     Unjoined,
     WaitExpired,
@@ -58,6 +79,9 @@ log = structlog.get_logger()
 
 #: events taken in one transaction
 MOST_EVENTS = 128
+#: other processes' conversations are looked at so often; those that another process is at just now, sooner
+LOOK_AGAIN_S = 0.25
+LOOK_SOON_S = 0.01
 #: an event may raise so often before the conversation goes to a person
 TRIES = 3
 #: a member's answer to a message whose sending is not yet written down is looked at again after this, for so long
@@ -116,6 +140,8 @@ class Batch:
     """What came of one transaction, for those who wait on it."""
 
     events: int = 0
+    #: there are events, and another process has all of their conversations
+    elsewhere: bool = False
     told: set[str] = field(default_factory=set)
     to_send: bool = False
     at_desk: bool = False
@@ -134,21 +160,25 @@ class Turns:
         self.house = house
 
     async def run(self) -> None:
-        """Until cancelled: take what is there, then wait for news (or a quarter of a second, for other processes)."""
+        """Until cancelled: take what is there, then wait for news."""
         with self.house.news.listen("turns") as heard:
             while True:
                 batch = await self._round()
                 if batch.events == 0:
-                    await heard.wait(0.25)
+                    await heard.wait(LOOK_SOON_S if batch.elsewhere else LOOK_AGAIN_S)
 
     async def _round(self) -> Batch:
         """Never raises: a database that is away for a moment must not end the loop."""
         try:
             return await self.once()
+        except StoreBusy:
+            return Batch()  # the database is away: no event is to blame
         except Exception:
             log.exception("turns_failed")
         try:
             return await self._one_by_one()
+        except StoreBusy:
+            return Batch()
         except Exception:
             log.exception("turns_failed")
             return Batch()
@@ -161,10 +191,14 @@ class Turns:
             team_chat=house.settings.telegram_team_chat,
             topics=house.settings.telegram_team_topics,
             undo_seconds=house.settings.member_undo_seconds,
+            public_url=house.settings.public_url.rstrip("/"),
+            key=house.key,
             windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
             merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
         )
+        begun = time.monotonic()
         batch = await house.store.write(lambda c: take(c, near, house.now(), only))
+        house.counts.turned(batch.events, time.monotonic() - begun)
         house.news.tell(batch.told)
         if batch.to_send:
             house.news.tell(["outbox"])
@@ -186,6 +220,8 @@ class Turns:
         for key in dict.fromkeys(keys):
             try:
                 whole.events += (await self.once(key)).events
+            except StoreBusy:
+                raise
             except Exception as error:
                 log.exception("turn_failed", conversation=key)
                 why = type(error).__name__
@@ -201,15 +237,18 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     batch = Batch()
     if not opened:
         return batch
-    blank = [
-        {"key": key, "channel": row.channel, "chat": row.chat, "state": {}, "state_version": 1, "epoch": 0,
-         "reachable": True, "name": "", "heard_at": None, "updated_at": now}
-        for key, row in sorted(opened.items())
-    ]  # fmt: skip
-    connection.execute(_NEW[connection.dialect.name], blank)
     # The lock comes first and the events are read after it, in a new statement: on PostgreSQL a row that another
     # process finished meanwhile must be seen as done.
-    locked = {row.key: row for row in connection.execute(_LOCK, {"keys": list(opened)})}
+    locked = _locked(connection, list(opened))
+    if unknown := sorted(opened.keys() - locked.keys()):  # new, or another process has it
+        blank = [
+            {"key": key, "channel": opened[key].channel, "chat": opened[key].chat, "state": {}, "state_version": 1,
+             "epoch": 0, "reachable": True, "name": "", "heard_at": None, "updated_at": now}
+            for key in unknown
+        ]  # fmt: skip
+        connection.execute(_NEW[connection.dialect.name], blank)
+        locked |= _locked(connection, unknown)
+    batch.elsewhere = not locked
     if not locked:
         return batch
     events: defaultdict[str, list[Any]] = defaultdict(list)
@@ -224,6 +263,11 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     return batch
 
 
+def _locked(connection: sa.Connection, keys: list[str]) -> dict[str, Any]:
+    """These conversations, ours until the transaction ends; without those that another process has."""
+    return {row.key: row for row in connection.execute(_LOCK, {"keys": keys})}
+
+
 class _Work:
     """Everything one batch will write, collected so that each table is written once."""
 
@@ -234,6 +278,7 @@ class _Work:
         self.done: list[int] = []
         self.later: list[dict[str, Any]] = []
         self.saved: list[dict[str, Any]] = []
+        self.moved: list[tuple[str, int]] = []
         self.outbox: list[dict[str, Any]] = []
         self.logged: list[dict[str, Any]] = []
         #: bodies that change once taken: of a pin only that there was one stays, an album's pieces become one message
@@ -304,6 +349,9 @@ class _Work:
             self.batch.at_desk = True
             return state
         event: Event = record.event(row.body)
+        if isinstance(event, Inbound) and event.channel == "zalo_bot":
+            if linked.link_alerts(self.connection, pen, event):
+                return state
         if isinstance(event, Inbound) and event.channel == "telegram":
             if row.conversation.startswith("desk:"):
                 known = members.hear_in_group(self.connection, self.near, pen, event)
@@ -319,6 +367,8 @@ class _Work:
                 self.batch.at_desk = True
                 return state
         if joins.is_stale(self.connection, event, row.conversation):
+            return state
+        if isinstance(event, NoticeDue) and not notices.may_be_said(self.connection, pen, event.notice):
             return state
         if isinstance(event, Inbound) and (moved := self._follow(state, event, pen)):
             state = self.advance(state, moved, pen)
@@ -356,6 +406,13 @@ class _Work:
                     self._log(pen, effect.what, flow=effect.flow, step=effect.step, detail=effect.detail)
                 case Missed():
                     self._miss(pen, effect, after.place.commune if after.place else "")
+                case Surveyed():
+                    surveys.keep(self.connection, self.near.library, self.near.key, pen, effect, after.place)
+                case Quizzed():
+                    if (member_id := self.staff.get(pen.conversation.removeprefix("telegram:"))) is not None:
+                        courses.answered(self.connection, self.near.library, member_id, effect, self.now)
+                case NoticeMet():
+                    notices.met(self.connection, pen, effect)
                 case JoinAsked():
                     joins.give_code(self.connection, pen)
                 case CodeTyped(code=code):
@@ -382,6 +439,10 @@ class _Work:
             {"row": key, "state": record.to_json(state), "epoch": state.epoch, "name": name, "heard": heard_at,
              "updated_at": self.now}
         )  # fmt: skip
+        if state.epoch != before.epoch:
+            self.moved.append((key, state.epoch))
+        if (state.place, state.notices) != (before.place, before.notices):
+            notices.know(self.connection, self.near.library, key, state, self.now)
         if state.wake_at != before.wake_at:
             self.unset.append(f"wake:{key}")
             if state.wake_at is not None:
@@ -428,6 +489,8 @@ class _Work:
         desk.forget(self.connection, key)
         casework.forget(self.connection, key)
         joins.erase(self.connection, pen)
+        surveys.forget(self.connection, self.near.key, key)
+        notices.erase(self.connection, key)
         self.connection.execute(_miss.delete().where(_miss.c.conversation == key))
         self.batch.erased += media.forget(self.connection, key)
         self._log(pen, "forgotten")
@@ -436,6 +499,7 @@ class _Work:
         """Outbox before state, state before "done": the order means nothing inside one transaction but to a reader."""
         c = self.connection
         outbox.insert(c, self.outbox)
+        outbox.void(c, self.moved)
         self.batch.to_send = any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
         if self.saved:
             c.execute(_SAVE, self.saved)

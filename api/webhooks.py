@@ -4,14 +4,18 @@ Refused: a request that is not from the provider. Answered 200 and logged: an ev
 a provider would send it again and again. Never acts on a message: that is turns.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
+import sqlalchemy as sa
 import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from api import inbox, unsigned
+from api import files, inbox, unsigned
 from api.house import House
+from api.inbox import Arrival
 from api.shapes import shape
 from api.store import StoreBusy
 from bot.channel import Channel, Parsed, Webhook
@@ -38,6 +42,7 @@ def router(house: House) -> APIRouter:
             return Response(status_code=404)
         body = await _body(request)
         if body is None:
+            house.counts.webhook(name, "too_big")
             return Response(status_code=413)
         webhook = Webhook(
             method=request.method,
@@ -47,12 +52,15 @@ def router(house: House) -> APIRouter:
         )
         try:
             if not channel.verify(webhook):
+                house.counts.webhook(name, "refused")
                 return await _unverified(house, name, webhook)
             parsed = channel.parse(webhook)
             house.channel_log.came(name, _shape(house, name, webhook), parsed.key, len(body), _proof(channel, webhook))
             await store(house, name, parsed)
         except StoreBusy:
+            house.counts.webhook(name, "busy")
             return Response(status_code=503, headers={"Retry-After": "1"})
+        house.counts.webhook(name, "stored")
         return Response(parsed.answer, media_type=parsed.answer_type if parsed.answer else None)
 
     return routes
@@ -68,11 +76,18 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
         for one, key in zip(parsed.happened, keys, strict=True)
     ]
     if arrivals:
-        await house.store.write(lambda c: inbox.put(c, arrivals, house.now()))
-        house.news.tell(["turns"])
+        wanted = await house.store.write(lambda c: _put(c, arrivals, house.now()))
+        house.counts.came(name, len(arrivals))
+        house.news.tell(["turns", "files"] if wanted else ["turns"])
         if name == "zalo_oa":
             house.strangers.update(one.chat for one in parsed.happened if isinstance(one, Inbound))
             house.news.tell(["strangers"])
+
+
+def _put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool:
+    """Whether files of theirs have to be fetched."""
+    inbox.put(connection, arrivals, now)
+    return files.want(connection, arrivals, now)
 
 
 def masked(said: Inbound) -> Inbound:

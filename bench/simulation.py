@@ -269,7 +269,8 @@ class Wire:
             if town.chance.random() < 0.5:
                 self._carry(row)
             again = town.now + timedelta(seconds=1)
-            self.sender.results.append(Result(row=row["id"], status=Status.QUEUED, next_at=again, error=UNKNOWN_FATE))
+            self.sender.results.append(Result(row=row["id"], owner=row["owner"], status=Status.QUEUED, next_at=again,
+                                              error=UNKNOWN_FATE))  # fmt: skip
         elif luck < REFUSED + UNKNOWN + SLOW:
             self.sends["slow"] += 1
             self.slow.append((town.now + timedelta(minutes=town.chance.randrange(1, 4)), row))
@@ -282,8 +283,8 @@ class Wire:
 
     def _settle(self, row: dict[str, Any]) -> None:
         now = self.town.now
-        self.sender.results.append(Result(row=row["id"], status=Status.SENT, next_at=now, sent_at=now,
-                                          remote_id=self.carried[row["id"]]))  # fmt: skip
+        self.sender.results.append(Result(row=row["id"], owner=row["owner"], status=Status.SENT, next_at=now,
+                                          sent_at=now, remote_id=self.carried[row["id"]]))  # fmt: skip
 
     def _carry(self, row: dict[str, Any]) -> None:
         """Somebody's screen lights up."""

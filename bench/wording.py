@@ -28,12 +28,15 @@ def learn(rows: list[tuple[frozenset[str], bool]]) -> dict[str, float]:
     for row, (found, _) in enumerate(rows):
         known = [places[feature] for feature in found if feature in places]
         seen[row, known] = scale(len(known))
+    rarity = np.log(len(rows) / np.array([counted[feature] for feature in places]), dtype=np.float32) / 4
+    seen *= rarity  # or the everyday words would learn fastest
     scams = np.array([scam for _, scam in rows], np.float32)
     weights, bias = np.zeros(len(places), np.float32), 0.0
     for _ in range(_STEPS):
         off = 1 / (1 + np.exp(-(seen @ weights + bias))) - scams
         weights -= _PACE * (seen.T @ off + _DECAY * weights)
         bias -= _PACE * float(off.sum()) / 10
+    weights *= rarity
     return {"": bias} | {feature: float(weights[at]) for feature, at in places.items()}
 
 

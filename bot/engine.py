@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.flow import Ask, Check, Choose, Do, Go, Waiting
+from bot import menu
+from bot.flow import Ask, Check, Choose, Do, Flow, Go, Waiting
 from bot.joining import Joining
 from bot.library import INTAKE, Library
 from bot.model import (
@@ -25,6 +26,7 @@ from bot.model import (
     Choice,
     CodeRead,
     Conversation,
+    CourseOpened,
     Crashed,
     ErasedElsewhere,
     Event,
@@ -36,6 +38,9 @@ from bot.model import (
     LeaveCase,
     MemberSaid,
     Missed,
+    NoticeDue,
+    NoticeMet,
+    Notices,
     Position,
     QueueAsked,
     QueuePlace,
@@ -105,6 +110,11 @@ def advance(library: Library, conversation: Conversation, event: Event, now: dat
         case ErasedElsewhere():
             talk.erase()
             talk.reply(talk.phrases.erased_elsewhere, notice=True)
+        case NoticeDue():
+            talk.notice(event)
+            return Turn(conversation=conversation, effects=tuple(talk.effects))
+        case CourseOpened():
+            talk.course(event)
         case Crashed():
             talk.crashed(event)
         case _:
@@ -160,6 +170,9 @@ class _Talk(Joining):
             return
         if command == "queue" and self.c.case == "waiting":
             self.effects.append(QueueAsked())
+            return
+        if command in ("notices_on", "notices_off"):
+            self.want_notices(command == "notices_on")
             return
         shown = self._shown(said)
         if shown or said.attachments:
@@ -217,6 +230,8 @@ class _Talk(Joining):
                 self.show_again() if self.c.position else self.show_menu()
             case "queue":
                 self.effects.append(QueueAsked())
+            case "notices_on" | "notices_off":
+                self.want_notices(name == "notices_on")
             case "not_done":
                 self.reopen()
             case _:
@@ -225,7 +240,8 @@ class _Talk(Joining):
     def start_or_menu(self, text: str) -> None:
         """ "/start payload" from a QR code names a flow; anything else is the menu."""
         payload = text.removeprefix("/start").strip() if text.startswith("/start") else ""
-        if payload in self.library.flows:
+        flow = self.library.flows.get(payload)
+        if flow is not None and flow.kind != "course":
             self.start(payload)
         else:
             self.pause()
@@ -292,6 +308,10 @@ class _Talk(Joining):
                 self.forget(rest)
             case "join":
                 self.join_answered(rest)
+            case "notices":
+                self.want_notices(rest == "yes")
+            case "resurvey":
+                self.survey_again(rest)
             case _:
                 if not self.at_step(self._today(choice), None):
                     self.show_again()
@@ -335,6 +355,9 @@ class _Talk(Joining):
         shown = self.c.menu.choices if self.c.menu else ()
         own = self._own_choices()
         ways = self._options() | self._signs()
+        if any(one.id.startswith("topic:") for one in shown):
+            own = menu.topics(self.library)
+            ways |= {topic.name: topic.also for topic in self.library.topics}
         for choices in (shown,) if text.strip().isdigit() else (shown, own):
             also = tuple(ways.get(choice.label, ()) for choice in choices)
             if picked := self.library.answers.pick(text, choices, also):
@@ -367,7 +390,7 @@ class _Talk(Joining):
         self.c = replace(self.c, asked=(text[:MOST_KEPT], found.topic))
         if found.band == "answer" and hits[0].kind == "article":
             self.answer(hits[0].id)
-        elif found.band == "answer" and not self.c.position:
+        elif found.band == "answer" and (not self.c.position or self.is_told(text)):
             self.start(hits[0].id)
         else:
             self.offer_hits([Choice(id=f"{hit.kind}:{hit.id}", label=hit.title) for hit in hits])
@@ -391,12 +414,20 @@ class _Talk(Joining):
             text = self.phrases.go_on.format(title=flow.title)
             self.reply(text, (self.choice("resume"), self.person, self.to_menu))
             return
-        guides = [flow for flow in self.library.flows.values() if flow.topic == article.topic and flow.id != INTAKE]
-        choices = [Choice(id=f"flow:{flow.id}", label=flow.title) for flow in guides[:2]]
+        guides = self._guides(article.topic)
+        choices = [Choice(id=f"flow:{flow.id}", label=flow.title) for flow in guides]
         if guides:
             self.before.append(article.body)
         not_that = Choice(id=f"reask:{article_id}", label=self.phrases.not_that)
         self.reply(self.phrases.more_guides if guides else article.body, (*choices, not_that, self.person))
+
+    def _guides(self, topic: str) -> list[Flow]:
+        """Two flows at most: those that the question itself finds, then the topic's first; none that is paused."""
+        paused = {position.flow for position in self.c.stack}
+        hits = self.library.index.ask(self.c.asked[0]).hits if self.c.asked else ()
+        found = [flow for hit in hits if hit.kind == "flow" and (flow := self.library.flows.get(hit.id))]
+        further = [flow for flow in self.library.of_topic(topic) if flow not in found]
+        return [flow for flow in (*found, *further) if flow.id not in paused][:2]
 
     def check_flow(self) -> bool:
         return not isinstance(self.step, Ask | Check)
@@ -483,6 +514,43 @@ class _Talk(Joining):
         self.effects.append(Forget())
         blank = Conversation(channel=self.c.channel, chat=self.c.chat, epoch=self.c.epoch + 1, menus=self.c.menus)
         self.c = blank
+
+    # --- notices, and the members' own courses --------------------------------------------------------------------
+
+    def want_notices(self, wanted: bool) -> None:
+        """Said at any time, in any talk; whatever question stands goes on standing."""
+        wish: Notices = "yes" if wanted else "no"
+        self.c = replace(self.c, notices=wish)
+        self.effects.append(Remember(what="notices", value=wish))
+        text = self.phrases.notices_on if wanted else self.phrases.notices_off
+        if self.c.held_by == "bot" and self.c.position:
+            self.before.append(text)
+            self.show_again()
+        else:
+            self.reply(text, notice=True)
+
+    def notice(self, event: NoticeDue) -> None:
+        """Never into a case, nor, as long as it can wait, between the steps of a flow. Buttons on screen stay good."""
+        if self.c.notices != "yes":
+            self.effects.append(NoticeMet(notice=event.notice, how="refused"))
+        elif self.c.held_by == "team" or self.c.case != "none" or (self.c.position and event.patient):
+            self.effects.append(NoticeMet(notice=event.notice, how="busy"))
+        else:
+            self.effects.append(NoticeMet(notice=event.notice, how="said"))
+            self.reply(f"{event.text}\n\n{self.phrases.notices_stop}", notice=True)
+
+    def course(self, event: CourseOpened) -> None:
+        """A member goes on with a course where they left it."""
+        self.c = replace(self.c, greeted=True)
+        paused = next((position for position in self.c.stack if position.flow == event.flow), None)
+        if self.c.position and self.c.position.flow == event.flow:
+            self.show_again()
+        elif paused:
+            self.pause()
+            self.c = replace(self.c, position=paused, stack=tuple(one for one in self.c.stack if one is not paused))
+            self.show_again()
+        else:
+            self.start(event.flow)
 
     # --- what members and the clock do -------------------------------------------------------------------------
 

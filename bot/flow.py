@@ -16,6 +16,9 @@ import yaml
 
 AskKind = Literal["text", "phone", "date", "place", "photo", "number", "consent"]
 ASK_KINDS: tuple[AskKind, ...] = ("text", "phone", "date", "place", "photo", "number", "consent")
+#: what a flow is for: to lead a resident, to ask many the same, to teach a member
+Kind = Literal["guide", "survey", "course"]
+KINDS: tuple[Kind, ...] = ("guide", "survey", "course")
 VERDICTS = ("scam", "suspicious", "official", "unknown")
 
 
@@ -64,8 +67,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choose(_Step):
+    """`right` (in courses alone) is the label of the answer that counts; then every option leads to the next step."""
+
     text: str
     options: tuple[Option, ...]
+    right: str = ""
+    #: why the others are wrong
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +134,7 @@ class Flow:
     remind_hours: int
     moved: Mapping[str, str]
     steps: Mapping[str, Step]
+    kind: Kind = "guide"
 
     @property
     def first(self) -> Step:
@@ -140,6 +149,10 @@ class Flow:
         return ids[place] if place < len(ids) else None
 
 
+#: an error keeps content from being shipped, a warning is for its author to weigh
+Level = Literal["error", "warning"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One mistake in content: where it is, and what to do about it."""
@@ -148,6 +161,7 @@ class Problem:
     line: int
     where: str
     message: str
+    level: Level = "error"
 
     def __str__(self) -> str:
         where = f" {self.where}:" if self.where else ""
@@ -163,13 +177,14 @@ class FlowError(ValueError):
 
 
 _FLOW_KEYS = {
-    "title", "topic", "asked_as", "verified_on", "expires_on", "sources", "owner", "remind_hours", "moved", "steps",
+    "title", "kind", "topic", "asked_as", "verified_on", "expires_on", "sources", "owner", "remind_hours", "moved",
+    "steps",
 }  # fmt: skip
 _COMMON_KEYS = {"then", "simpler", "picture"}
 _STEP_KEYS: dict[str, set[str]] = {
     "say": set(),
     "ask": {"kind", "as", "otherwise"},
-    "choose": {"options"},
+    "choose": {"options", "right", "because"},
     "do": {"stuck"},
     "check": {"verdicts"},
     "go": set(),
@@ -186,6 +201,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.where = ""
+        self.kind: Kind = "guide"
         self.problems: list[Problem] = []
 
     def wrong(self, node: yaml.Node | None, message: str) -> None:
@@ -246,6 +262,7 @@ def parse(text: str, file: str) -> Flow:
         reader.problems.append(Problem(file=file, line=line, where="", message=f"{detail}: mend the YAML here"))
         raise FlowError(tuple(reader.problems)) from error
     head = reader.pairs(root, _FLOW_KEYS, "the flow")
+    reader.kind = _kind(reader, head.get("kind"))
     steps = _steps(reader, head.get("steps"), root)
     flow = Flow(
         id=Path(file).stem,
@@ -261,10 +278,12 @@ def parse(text: str, file: str) -> Flow:
         remind_hours=_hours(reader, head.get("remind_hours")),
         moved=_moved(reader, head.get("moved"), steps),
         steps=steps,
+        kind=reader.kind,
     )
     for key in ("title", "topic"):
         if not getattr(flow, key) and root is not None:
             reader.wrong(root, f"{key!r} is missing: add a `{key}: ...` line")
+    _fits_kind(reader, flow)
     for line, where, target in _targets(flow):
         if target not in steps:
             message = f"leads to step {target!r}, which does not exist: name one of this flow's steps"
@@ -272,6 +291,30 @@ def parse(text: str, file: str) -> Flow:
     if reader.problems:
         raise FlowError(tuple(sorted(reader.problems, key=lambda problem: problem.line)))
     return flow
+
+
+def _kind(reader: _Reader, node: yaml.Node | None) -> Kind:
+    name = reader.text(node, "kind", "guide")
+    kind = next((one for one in KINDS if one == name), None)
+    if kind is None:
+        reader.wrong(node, f"unknown kind {name!r}: use one of {', '.join(KINDS)}")
+    return kind or "guide"
+
+
+def _fits_kind(reader: _Reader, flow: Flow) -> None:
+    """What a survey and a course are made of. Nobody's answer is kept before they agreed to that."""
+    made_of: dict[Kind, tuple[type[Step], ...]] = {"survey": (Say, Ask, Choose, End), "course": (Say, Choose, End)}
+    for step in flow.steps.values():
+        reader.where = f"step {step.id!r}"
+        if flow.kind in made_of and not isinstance(step, made_of[flow.kind]):
+            verbs = ", ".join(cls.__name__.lower() for cls in made_of[flow.kind])
+            message = f"a {flow.kind} has no such step: use one of {verbs}"
+            reader.problems.append(Problem(file=flow.file, line=step.line, where=reader.where, message=message))
+    reader.where = ""
+    first = next((step for step in flow.steps.values() if not isinstance(step, Say)), None)
+    if flow.kind == "survey" and first and not (isinstance(first, Ask) and first.kind == "consent"):
+        message = "a survey asks for consent first: begin with an `ask` of `kind: consent`"
+        reader.problems.append(Problem(file=flow.file, line=first.line, where="", message=message))
 
 
 def _hours(reader: _Reader, node: yaml.Node | None) -> int:
@@ -361,7 +404,9 @@ def _ask(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -
         reader.wrong(keys.get("kind", node), f"unknown kind {name!r}: use one of {', '.join(ASK_KINDS)}")
         kind = "text"
     key = reader.text(keys.get("as"), "as")
-    if not key and kind not in ("place", "consent"):
+    if reader.kind == "survey" and key:
+        reader.wrong(keys["as"], "`as` does nothing in a survey: answers go to the table, take the line out")
+    elif not key and kind not in ("place", "consent") and reader.kind != "survey":
         reader.wrong(node, "`as` is missing: name the answer, so that later texts can use {it}")
     other = keys.get("otherwise")
     otherwise = reader.text(other, "otherwise") if other is not None else None
@@ -374,6 +419,10 @@ def _ask(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -
 
 
 def _choose(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
+    if "right" in keys or "because" in keys:
+        return _quiz(reader, node, keys, text, c)
+    if reader.kind == "course":
+        reader.wrong(node, "`right` is missing: in a course every question has an answer that counts")
     options: list[Option] = []
     for label, body in reader.pairs(keys.get("options", node), None, "options").items() if "options" in keys else ():
         if isinstance(body, yaml.MappingNode):
@@ -389,6 +438,25 @@ def _choose(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common
     return Choose(
         id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, options=tuple(options)
     )
+
+
+def _quiz(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
+    """A question of a course: its options are a plain list, and all of them lead on once it is answered."""
+    labels = reader.texts(keys.get("options"), "options")
+    right, because = reader.text(keys.get("right"), "right"), reader.text(keys.get("because"), "because")
+    if reader.kind != "course":
+        reader.wrong(node, "`right` and `because` are for `kind: course` alone")
+    if len(labels) < 2:
+        reader.wrong(node, "a question with a right answer needs `options` as a list of at least two `- label` lines")
+    if right not in labels:
+        reader.wrong(keys.get("right", node), "`right` must be one of the options, word for word")
+    if not because:
+        reader.wrong(node, "`because` is missing: say why the other answers are wrong")
+    options = tuple(Option(label=label, also=(), then="") for label in labels)
+    return Choose(
+        id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, options=options,
+        right=right, because=because,
+    )  # fmt: skip
 
 
 def _do(reader: _Reader, _n: yaml.Node, keys: _Keys, text: str, c: _Common) -> Step:
@@ -443,7 +511,8 @@ _BUILD: dict[str, Callable[[_Reader, yaml.Node, _Keys, str, _Common], Step]] = {
 def ways(flow: Flow, step: Step) -> Iterator[str]:
     """The ids of all steps to which a step of this flow can lead directly."""
     yield from (target for _, _, target in _explicit(step))
-    if not isinstance(step, Choose | HandOff | End) and step.then is None and (following := flow.after(step)):
+    stays = isinstance(step, HandOff | End) or (isinstance(step, Choose) and not step.right)
+    if not stays and step.then is None and (following := flow.after(step)):
         yield following
 
 
@@ -453,7 +522,7 @@ def _explicit(step: Step) -> Iterator[tuple[int, str, str]]:
         yield step.line, where, step.then
     match step:
         case Choose():
-            yield from ((step.line, where, option.then) for option in step.options)
+            yield from ((step.line, where, option.then) for option in step.options if option.then)
         case Do():
             yield from ((step.line, where, sign.then) for sign in step.stuck if sign.then is not None)
         case Check():

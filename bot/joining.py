@@ -32,7 +32,8 @@ CODE_LENGTH = 6
 LEAST_DIFFERENT = 4
 _CODE = re.compile(rf"\s*([{CODE_LETTERS}]{{3}})[ .\-]?([{CODE_LETTERS}]{{3}})[\s.!]*", re.IGNORECASE | re.ASCII)
 #: words that a chat answers by itself while the resident's case is open in another of theirs
-_STAYS = frozenset({"menu", "start", "back", "stop", "forget", "bot", "again", "thanks", "hello", "join", "unjoin"})
+_STAYS = frozenset({"menu", "start", "back", "stop", "forget", "bot", "again", "thanks", "hello", "join", "unjoin",
+                    "notices_on", "notices_off"})  # fmt: skip
 
 
 def code_in(text: str) -> str:
@@ -120,7 +121,10 @@ class Joining(Walk):
 
     def learned(self, event: Learned) -> None:
         """Said in another chat of theirs, so known here as well; nothing is said about it."""
-        self.c = replace(self.c, place=event.place or self.c.place, consent=event.consent or self.c.consent)
+        self.c = replace(
+            self.c, place=event.place or self.c.place, consent=event.consent or self.c.consent,
+            notices=event.notices or self.c.notices,
+        )  # fmt: skip
 
     def case_moved(self, event: CaseMoved) -> None:
         """Their open case goes on in this chat; or, with "none", in another of theirs, which is not worth a word."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import yaml
 
+from bot import picture
 from bot.answers import Answers
 from bot.flow import Flow, FlowError, Problem, Step, parse
 from bot.model import Position
 from bot.phrases import Phrases
+from bot.picture import Picture
 from knowledge import articles as article_files
 from knowledge.articles import Article
 from knowledge.places import Gazetteer
@@ -49,11 +51,15 @@ class Library:
     hamlets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: in the order of the menu
     topics: tuple[Topic, ...] = ()
+    #: what steps show, by name
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    #: whether residents are asked, once, if they want notices
+    asks_notices: bool = False
 
     def of_topic(self, topic: str) -> tuple[Flow, ...]:
-        """The flows of a topic in the order of the menu; the intake is in none."""
+        """The flows of a topic in the order of the menu; the intake and courses are in none."""
         first = next((one.first for one in self.topics if one.id == topic), ())
-        there = [flow for flow in self.flows.values() if flow.topic == topic and flow.id != INTAKE]
+        there = [flow for flow in self.flows.values() if flow.topic == topic and _is_for_residents(flow)]
         return tuple(sorted(there, key=lambda flow: first.index(flow.id) if flow.id in first else len(first)))
 
     def stand(self, position: Position) -> tuple[Flow, Step, Position] | None:
@@ -73,6 +79,11 @@ class Library:
         if old is not None and before is not None:
             return old, before, position
         return None
+
+
+def _is_for_residents(flow: Flow) -> bool:
+    """Whether a resident may find it. Courses are the members' own, and into the intake one is led."""
+    return flow.id != INTAKE and flow.kind != "course"
 
 
 def _at(position: Position, flow: Flow, step_id: str) -> Position:
@@ -144,6 +155,7 @@ def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = 
         old={(flow.id, flow.version): flow for flow in old},
         home=home,
         topics=load_topics(folders.words / "topics.yaml"),
+        pictures=picture.load(folders.words / "pictures"),
     )
 
 
@@ -151,7 +163,7 @@ def entries(flows: Iterable[Flow], articles: Iterable[Article]) -> tuple[Entry, 
     """What the search can find: flows first, so that they win a tie."""
     return (
         *(Entry(kind="flow", id=flow.id, topic=flow.topic, title=flow.title, asked_as=flow.asked_as, body="")
-          for flow in flows if flow.id != INTAKE),
+          for flow in flows if _is_for_residents(flow)),
         *(Entry(kind="article", id=one.id, topic=one.topic, title=one.title, asked_as=one.asked_as, body=one.body)
           for one in articles),
     )  # fmt: skip

@@ -13,6 +13,8 @@ Owner = Literal["bot", "team"]
 MediaKind = Literal["photo", "voice", "audio", "video", "note", "animation", "file", "sticker"]
 PlaceHow = Literal["typed", "pin", "button"]
 CaseState = Literal["none", "waiting", "taken"]
+#: whether a resident wants notices: not asked yet, asked, or what they said
+Notices = Literal["", "asked", "yes", "no"]
 Outcome = Literal["solved", "visit", "passed_on", "no_answer", "resident_left", "handed_back"]
 
 
@@ -119,6 +121,9 @@ class Conversation:
     closed_at: datetime | None = None
     #: the channels of this resident's other chats, joined to this one by their wish
     joined: tuple[str, ...] = ()
+    notices: Notices = ""
+    #: the surveys that they have been through
+    surveys: tuple[str, ...] = ()
     #: the kind warning about secrets is given once
     warned: bool = False
     greeted: bool = False
@@ -300,6 +305,7 @@ class Learned:
 
     place: Place | None = None
     consent: datetime | None = None
+    notices: Notices = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +322,22 @@ class CaseMoved:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedElsewhere:
     """The resident had everything erased in another chat of theirs; that holds for this one too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDue:
+    """It is this resident's turn to read a notice. `patient`: when they are in the middle of a flow, it can wait."""
+
+    notice: int
+    text: str
+    patient: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourseOpened:
+    """The person of this chat is a member, and wants to learn."""
+
+    flow: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,6 +423,8 @@ Event = (
     | Learned
     | CaseMoved
     | ErasedElsewhere
+    | NoticeDue
+    | CourseOpened
     | Crashed
 )
 
@@ -414,7 +438,7 @@ class Reply:
 
     `notice` says where things stand (taken, waiting, closed): it stays true when the conversation changes hands, so
     a raised epoch does not void it. `ask` lets a channel offer its own way to send a position or phone number.
-    `picture` names a file of the flow library.
+    `picture` names one of the library's, and `picture_says` what it shows, for who cannot see it.
     """
 
     text: str
@@ -425,6 +449,7 @@ class Reply:
     notice: bool = False
     ask: Literal["", "location", "phone"] = ""
     picture: str = ""
+    picture_says: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,9 +488,9 @@ class LeaveCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remember:
-    """Something about the resident worth a line of its own: their place, consent, feedback."""
+    """Something about the resident worth a line of its own: their place, consent, feedback, wish for notices."""
 
-    what: Literal["place", "consent", "feedback"]
+    what: Literal["place", "consent", "feedback", "notices"]
     value: str
 
 
@@ -487,6 +512,34 @@ class Missed:
     text: str
     #: what the search took them for
     topic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """One answer of a survey; "" when the question was skipped. `question` is its step."""
+
+    survey: str
+    version: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quizzed:
+    """A member's answer to a question of a course."""
+
+    course: str
+    version: str
+    question: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeMet:
+    """What became of a notice that was due. "busy": it has to come again; "refused": they do not want any."""
+
+    notice: int
+    how: Literal["said", "busy", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -527,6 +580,9 @@ Effect = (
     | Remember
     | Note
     | Missed
+    | Surveyed
+    | Quizzed
+    | NoticeMet
     | JoinAsked
     | CodeTyped
     | JoinAnswered

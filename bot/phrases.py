@@ -124,6 +124,16 @@ class Phrases:
     forgotten_joined: str
     kept: str
     crashed: str
+    quiz_right: str
+    quiz_wrong: str
+    survey_done: str
+    survey_change: str
+    notices_ask: str
+    notices_yes: str
+    notices_no: str
+    notices_on: str
+    notices_off: str
+    notices_stop: str
 
     @classmethod
     def load(cls, path: Path) -> "Phrases":

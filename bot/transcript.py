@@ -26,11 +26,14 @@ from bot.model import (
     LeaveCase,
     Missed,
     Note,
+    NoticeMet,
     OpenCase,
     QueueAsked,
+    Quizzed,
     Relay,
     Remember,
     Reply,
+    Surveyed,
     Turn,
     Unjoined,
 )
@@ -45,12 +48,14 @@ INPUTS = {
     "pin": "lat, lon",
     "photo": "a file name",
     "wait": "a span of silence, such as 20 giờ",
-    "member": "takes | away <span> | says <words> | closes <outcome> [<day of the visit>]",
+    "member": "takes | away <span> | says <words> | closes <outcome> [<day of the visit>] | learns <course>",
     "edit": "<flow>/<edition>: the flow is replaced by tests/editions/<flow>/<edition>.yaml; `gone` takes it away",
 }
 _SPAN = re.compile(r"(\d+) (giây|phút|giờ|ngày)")
 _UNITS = {"giây": "seconds", "phút": "minutes", "giờ": "hours", "ngày": "days"}
 _ANSWER_KEYS = {"bot", "effects", "at"}
+#: text only; the one in C where PyYAML has it, for transcripts are many
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 class TranscriptError(ValueError):
@@ -120,6 +125,12 @@ def _line(effect: Effect) -> str:
             return f"remember {effect.what} {effect.value}"
         case Missed():
             return f"{effect.why} {effect.text}"
+        case Surveyed():
+            return f"surveyed {effect.survey}/{effect.question} {effect.answer or '(bỏ qua)'}"
+        case Quizzed():
+            return f"quizzed {effect.course}/{effect.question} {'right' if effect.right else 'wrong'}"
+        case NoticeMet():
+            return f"notice {effect.notice} {effect.how}"
         case QueueAsked():
             return "queue asked"
         case LeaveCase():
@@ -143,7 +154,7 @@ def _line(effect: Effect) -> str:
 def read(text: str, file: str) -> Transcript:
     """Raises TranscriptError naming what to mend."""
     try:
-        data: Any = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 BaseLoader makes text only
+        data: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 it makes text only
     except yaml.YAMLError as error:
         raise TranscriptError(f"{file}: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("turns"), list) or not data["turns"]:

@@ -3,13 +3,14 @@
 Knows every kind of step, and nothing of what free words mean: that is engine.py, which builds on it.
 """
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Literal, assert_never
 
-from bot import answers, menu, place_talk
-from bot.flow import Ask, Check, Choose, Do, End, Flow, Go, HandOff, Say, Step, Waiting
+from bot import answers, menu, place_talk, surveys
+from bot.flow import Ask, Check, Choose, Do, End, Flow, Go, HandOff, Option, Say, Step, Waiting
 from bot.handoff import REOPEN_DAYS
 from bot.library import INTAKE, Library
 from bot.model import (
@@ -23,16 +24,25 @@ from bot.model import (
     OpenCase,
     Point,
     Position,
+    Quizzed,
     Remember,
     Reply,
+    Surveyed,
     Turn,
 )
 from bot.said import VIETNAM
+from knowledge.text import fold
 
 #: steps taken in one turn before a flow counts as looping
 MAX_HOPS = 30
-#: paused flows kept under the current one
+#: paused flows kept under the current one: five side paths deep, the first is still come back to
 MAX_STACK = 5
+#: characters kept of an answer in a survey
+MOST_SURVEYED = 500
+#: the stage of a position that was left by a `go`: "quay lại" from the first step of the other flow leads back there
+_LED_AWAY = "led_away"
+#: how a text asks the resident to write something to the bot
+_TOLD = re.compile(r"(?:nhắn|gõ)(?: con)?:? “([^”]+)”", re.IGNORECASE)
 
 
 class Walk(ABC):
@@ -48,6 +58,8 @@ class Walk(ABC):
         self.text = ""
         #: words to be put before the next reply, so that one turn is one message where it can be
         self.before: list[str] = []
+        #: the picture of the step that was entered last, until it is shown
+        self.beside = ""
         self.hops = 0
         self.reminded = False
 
@@ -81,10 +93,12 @@ class Walk(ABC):
         if choices:
             number = self.c.menus + 1
             self.c = replace(self.c, menus=number, menu=Menu(number=number, choices=choices))
+        shown = self.library.pictures.get(picture or self.beside)
+        self.beside = ""
         self.effects.append(
             Reply(
                 text=said, choices=choices, menu=number, attachments=attachments, author=author, notice=notice,
-                ask=ask, picture=picture,
+                ask=ask, picture=shown.name if shown else "", picture_says=shown.says if shown else "",
             )
         )  # fmt: skip
 
@@ -147,12 +161,14 @@ class Walk(ABC):
         if flow is None:
             self.show_menu(text=self.phrases.lost_place)
             return
+        if flow.kind == "survey" and self.survey_goes_on(flow):
+            return
         if self.c.position and self.c.position.flow == flow_id:
             self.c = replace(self.c, position=None)
         self.pause()
         self.c = replace(self.c, stack=tuple(p for p in self.c.stack if p.flow != flow_id))
         self.effects.append(Note(what="flow_started", flow=flow_id))
-        if flow_id != INTAKE:
+        if flow_id != INTAKE and flow.kind == "guide":
             self.before.append(self.phrases.start_flow.format(title=flow.title))
             self.warn_if_old(flow.verified_on, flow.expires_on)
         self.enter(flow, flow.first, ())
@@ -177,6 +193,7 @@ class Walk(ABC):
             self.note("looped")
             self.call_person()
             return
+        self.beside = step.picture or self.beside
         match step:
             case Say():
                 self.before.append(self.fill(step.text))
@@ -207,26 +224,25 @@ class Walk(ABC):
         """Into another flow; the step after this one is where the resident comes back to."""
         following = flow.after(step)
         if following is not None and self.c.position:
-            self.c = replace(self.c, position=replace(self.c.position, step=following, trail=trail))
+            self.c = replace(self.c, position=replace(self.c.position, step=following, trail=trail, stage=_LED_AWAY))
         else:
             self.c = replace(self.c, position=None)
         self.start(step.flow)
 
     def show(self, flow: Flow, step: Ask | Choose | Do | Check) -> None:
         """The question of a step, with its choices."""
-        text = self.fill(step.text)
+        text = surveys.numbered(flow, step, self.fill(step.text))
+        skip = self.skip_choice(flow, step)
         match step:
             case Choose():
-                options = enumerate(step.options)
-                self.reply(
-                    text, tuple(Choice(id=f"option:{n}", label=o.label) for n, o in options), picture=step.picture
-                )
+                options = tuple(Choice(id=f"option:{n}", label=o.label) for n, o in enumerate(step.options))
+                self.reply(text, (*options, *skip), picture=step.picture)
             case Do():
                 self.reply(text, self._do_choices(), picture=step.picture)
             case Check():
                 self.reply(text, (self.person, *self._back_choice()), picture=step.picture)
             case Ask(kind="consent"):
-                if self.c.consent:
+                if self.c.consent and flow.kind != "survey":
                     self.go_on(flow, step, self._trail())
                     return
                 agree, disagree = self.phrases.agree, self.phrases.disagree
@@ -234,7 +250,6 @@ class Walk(ABC):
             case Ask(kind="place"):
                 self._place(place_talk.begin(self.library, text, self.c.place), flow, step)
             case Ask():
-                skip = (self.choice("skip"),) if step.otherwise else ()
                 self.reply(text, skip, ask="phone" if step.kind == "phone" else "", picture=step.picture)
             case _:
                 assert_never(step)
@@ -246,7 +261,11 @@ class Walk(ABC):
         return (self.choice("done"), self.choice("stuck"), self.person, *self._back_choice())
 
     def _back_choice(self) -> tuple[Choice, ...]:
-        return (self.choice("back"),) if self._trail() else ()
+        return (self.choice("back"),) if self._trail() or self._is_led_here() else ()
+
+    def _is_led_here(self) -> bool:
+        """Another flow led into this one, and waits to be come back to."""
+        return bool(self.c.stack) and self.c.stack[-1].stage == _LED_AWAY and bool(self.c.stack[-1].trail)
 
     def fill(self, text: str) -> str:
         """The placeholders of a text: answers given, and {noi_o}, the resident's place."""
@@ -267,11 +286,15 @@ class Walk(ABC):
         flow, step, position = stand
         self.c = replace(self.c, position=position)
         text = said.text if said else ""
+        if picked == "skip" and surveys.is_question(flow, step):
+            self.survey(flow, step, "")
+            self.go_on(flow, step, position.trail)
+            return True
         match step:
             case Choose():
                 if not picked.startswith("option:"):
                     return False
-                self.go_on(flow, step, position.trail, step.options[int(picked.removeprefix("option:"))].then)
+                self.chosen(flow, step, step.options[int(picked.removeprefix("option:"))])
             case Do():
                 return self.doing(flow, step, picked, text)
             case Check():
@@ -286,7 +309,8 @@ class Walk(ABC):
             case Ask():
                 return self.asked(flow, step, picked, said)
             case Say() | Go() | HandOff() | End():
-                return False
+                # The flow was edited under them, and `moved` names a step that asks nothing: it leads on.
+                self.enter(flow, step, position.trail)
             case _:
                 assert_never(step)
         return True
@@ -312,6 +336,8 @@ class Walk(ABC):
         elif picked == "other":
             self._stage("trouble")
             self.reply(self.phrases.tell_trouble, (self.person, self.choice("again")))
+        elif text and self.is_told(text) and self.other_question(text):
+            return True
         elif text and (sign := answers.find_sign(text, step.stuck)) is not None:
             self.help(step, sign)
         elif text and self.c.position and self.c.position.stage == "trouble":
@@ -343,6 +369,15 @@ class Walk(ABC):
         self._stage("")
         self.note("helped", sign.sign)
         self.reply(self.fill(sign.say), (self.choice("fixed"), self.choice("still"), self.person))
+
+    def is_told(self, text: str) -> bool:
+        """Whether the step, or what was just said to help, asks to write these very words: nhắn con “đổi số VNeID”."""
+        step = self.step
+        if not isinstance(step, Do):
+            return False
+        last = self.c.tried[-1] if self.c.tried else ""
+        said = (step.text, *(sign.say for sign in step.stuck if sign.sign == last))
+        return fold(text) in {fold(words) for one in said for words in _TOLD.findall(one)}
 
     def _fixed_to(self, step: Do) -> str | None:
         last = self.c.tried[-1] if self.c.tried else ""
@@ -377,17 +412,26 @@ class Walk(ABC):
             case place_talk.Asked():
                 asked = replace(position, stage=move.stage, draft=move.draft)
                 self.c = replace(self.c, position=asked, menu=None, misses=0)
-                self.reply(move.text, move.choices, ask="location" if move.location else "")
+                skip = self.skip_choice(flow, step) if move.stage in ("", "known", "again") else ()
+                choices = (*move.choices, *skip)
+                self.reply(move.text, choices, ask="location" if move.location else "")
             case place_talk.Settled(place=None):
                 self.before.append(self.phrases.place_unknown)
                 self.go_on(flow, step, position.trail)
             case place_talk.Settled(place=place):
                 self.c = replace(self.c, place=place)
                 self.effects.append(Remember(what="place", value=place.commune if place else ""))
+                self.survey(flow, step, place.commune if place else "")
                 self.go_on(flow, step, position.trail)
 
     def consenting(self, flow: Flow, step: Ask, *, agreed: bool) -> None:
-        if agreed:
+        if flow.kind == "survey":  # a purpose of its own: it allows nothing else
+            self.note("survey_agreed" if agreed else "survey_refused")
+            if agreed:
+                self.effects.append(
+                    Surveyed(survey=flow.id, version=flow.version, question=step.id, answer=surveys.AGREED)
+                )
+        elif agreed:
             self.c = replace(self.c, consent=self.now)
             self.effects.append(Remember(what="consent", value="yes"))
         self.go_on(flow, step, self._trail(), None if agreed else step.otherwise)
@@ -409,9 +453,63 @@ class Walk(ABC):
             self.c = replace(self.c, misses=self.c.misses + 1)
             self.reply(missing if self.c.misses == 1 else self.fill(step.text))
             return True
-        self.c = replace(self.c, answers={**self.c.answers, step.key: value})
+        self.survey(flow, step, value)
+        if flow.kind != "survey":
+            self.c = replace(self.c, answers={**self.c.answers, step.key: value})
         self.go_on(flow, step, self._trail())
         return True
+
+    # --- surveys and courses -----------------------------------------------------------------------------------
+
+    def chosen(self, flow: Flow, step: Choose, option: Option) -> None:
+        """An option of a question. A wrong one in a course is explained, and asked once more."""
+        if step.right:
+            right = option.label == step.right
+            self.effects.append(Quizzed(course=flow.id, version=flow.version, question=step.id, right=right))
+            if not right:
+                self.before.append(self.phrases.quiz_wrong.format(because=step.because))
+                self.show(flow, step)
+                return
+            self.before.append(self.phrases.quiz_right)
+        self.survey(flow, step, option.label)
+        self.go_on(flow, step, self._trail(), option.then or None)
+
+    def survey(self, flow: Flow, step: Step, answer: str) -> None:
+        """Hand an answer of a survey on; nothing of it stays in the talk."""
+        if surveys.is_question(flow, step):
+            self.effects.append(
+                Surveyed(survey=flow.id, version=flow.version, question=step.id, answer=answer[:MOST_SURVEYED])
+            )
+
+    def skip_choice(self, flow: Flow, step: Step) -> tuple[Choice, ...]:
+        can = surveys.is_question(flow, step) or (isinstance(step, Ask) and step.kind != "place" and step.otherwise)
+        return (self.choice("skip"),) if can else ()
+
+    def survey_goes_on(self, flow: Flow) -> bool:
+        """A survey is gone on with where it was left; one that is answered is begun again only if they want to."""
+        if self.c.position and self.c.position.flow == flow.id:
+            self.show_again()
+        elif paused := next((position for position in self.c.stack if position.flow == flow.id), None):
+            self.pause()
+            self.c = replace(self.c, position=paused, stack=tuple(one for one in self.c.stack if one.flow != flow.id))
+            self.before.append(self.phrases.back_in.format(title=flow.title))
+            self.show_again()
+        elif flow.id in self.c.surveys:
+            again = Choice(id=f"resurvey:{flow.id}", label=self.phrases.survey_change)
+            self.reply(self.phrases.survey_done.format(title=flow.title), (again, self.to_menu))
+        else:
+            return False
+        return True
+
+    def survey_again(self, flow_id: str) -> None:
+        self.c = replace(self.c, surveys=tuple(one for one in self.c.surveys if one != flow_id))
+        self.start(flow_id)
+
+    def _ended(self, flow: Flow) -> None:
+        """Whoever came past a question of a survey has answered it."""
+        if flow.kind == "survey" and set(self._trail()) & set(surveys.questions(flow)):
+            self.c = replace(self.c, surveys=(*(one for one in self.c.surveys if one != flow.id), flow.id))
+            self.note("survey_done")
 
     def _value(self, step: Ask, said: Inbound) -> tuple[str | None, str]:
         """The answer as it is kept, or None and what to say about it."""
@@ -469,6 +567,11 @@ class Walk(ABC):
         elif flow.id == INTAKE and self.c.stack:
             self.c = replace(self.c, position=None)
             self.resume()
+        elif self._is_led_here() and (stand := self.library.stand(self.c.stack[-1])) and stand[2].trail:
+            self.c = replace(self.c, stack=self.c.stack[:-1])
+            before, trail = stand[0], stand[2].trail
+            self.note("went_back")
+            self.enter(before, before.steps[trail[-1]], trail[:-1])
         else:
             self.before.append(self.phrases.nothing_back)
             self.show_again()
@@ -513,9 +616,15 @@ class Walk(ABC):
 
     def end(self, step: End) -> None:
         self.note("flow_ended")
+        flow = self.flow
+        if flow:
+            self._ended(flow)
         self.c = replace(self.c, position=None, tried=(), misses=0)
         if step.text:
             self.before.append(self.fill(step.text))
+        if flow and flow.kind == "course":
+            self.reply("")
+            return
         stand = self.library.stand(self.c.stack[-1]) if self.c.stack else None
         if stand and isinstance(stand[1], End):
             # Nothing is left there but its closing words: they are said at once, not asked for.
@@ -524,8 +633,20 @@ class Walk(ABC):
         elif stand:
             text = self.phrases.go_on_or.format(title=stand[0].title)
             self.reply(text, (self.choice("resume"), self.to_menu, self.person))
+        elif flow and flow.kind == "guide" and flow.id != INTAKE and self.may_ask_notices():
+            self.ask_notices()
         else:
             self.reply("" if self.before else self.phrases.menu, (self.to_menu, self.person))
+
+    def may_ask_notices(self) -> bool:
+        return self.library.asks_notices and self.c.notices == ""
+
+    def ask_notices(self) -> None:
+        """Once in a resident's life, after something went well."""
+        self.c = replace(self.c, notices="asked")
+        self.note("notices_asked")
+        yes, no = (Choice(id=f"notices:{how}", label=getattr(self.phrases, f"notices_{how}")) for how in ("yes", "no"))
+        self.reply(self.phrases.notices_ask, (yes, no, self.to_menu, self.person))
 
     def offer_to_go_on(self) -> None:
         if self.c.position or self.c.stack:

@@ -13,7 +13,7 @@ from knowledge.search import TOPICS
 
 MOST_CHARACTERS = 600  # what still fits a small screen without scrolling far
 _REQUIRED = ("title", "verified_on", "expires_on", "sources")
-_KEYS = frozenset({*_REQUIRED, "asked_as"})
+_KEYS = frozenset({*_REQUIRED, "asked_as", "owner"})
 _FENCE = "---"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it was built in: ten times as fast
 
@@ -29,6 +29,8 @@ class Article:
     verified_on: date
     expires_on: date
     path: Path
+    #: who looks after it; "" for those who look after all
+    owner: str = ""
 
 
 class ArticleError(Exception):
@@ -100,6 +102,7 @@ def parse(path: Path, text: str) -> Article:
         verified_on=verified_on,
         expires_on=expires_on,
         path=path,
+        owner=_line_of_text(path, fields["owner"], "owner") if "owner" in fields else "",
     )
 
 

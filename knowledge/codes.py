@@ -12,29 +12,35 @@ from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, Span
 _SAID = rf"(?:{NUMERAL}|zero|one|two|three|four|five|six|seven|eight|nine|\d)"
 _GAP = r"(?:[ ,.\-]{1,3}(?:(?:roi|xong|va|toi) )?)"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/+\-])(?:(?<=lan \d )|(?<!\d ))(?P<code>\d{{3}} ?[ .\-] ?\d{{3}}|\d\d(?:[ .\-]\d\d){{1,3}}|\d\d[ .\-]\d{{3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})"
+    rf"(?<![\w.,/+\-])(?:(?<=lan \d )|(?<!\d ))(?P<code>\d{{3}} ?[ .\-] ?\d{{3}}|\d\d(?:[ .\-]\d\d){{1,3}}|"
+    rf"\d\d[ .\-]\d{{3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})"
     rf"(?![\w/]|[.,\-]\d| \d)(?!{_GAP}\d)"
 )
 PHONE = re.compile(r"(?<!\d)(?:\+?84[ .\-]?|0)[235789](?:[ .\-]?\d){8,9}(?!\d)|1[89]00(?:[ .]?\d){2,6}")
 _NAMED = re.compile(
     r"(?<![a-z])(?:(?:ma|so|day so|chuoi so|chu so) (?:so )?(?:xac ?(?:nhan|minh|thuc)|bi mat|bao (?:ve|mat)|khoi phuc|"
     r"unlock|mo khoa|kich hoat|dang nhap|otp|pin|puk|bin|code|truy cap|an toan|giao dich)|"
-    r"(?:verify|verification|security|confirmation|login|access) code|authenticator|(?:xac thuc|bao mat) (?:2|hai) (?:lop|buoc)|"
-    r"(?:mat ?khau|mk|pass(?:word)?|pw) (?:[a-z]+ ){0,4}(?:la|:|ghi|dat|de|nhap|go)|otp|o te pe|mxn|mxt|smart ?otp|pass ?code|pin|puk|mat ma|mat khau|khoa man hinh)(?![a-z])"
+    r"(?:verify|verification|security|confirmation|login|access) code|authenticator|(?:xac thuc|bao mat) (?:2|"
+    r"hai) (?:lop|buoc)|"
+    r"(?:mat ?khau|mk|pass(?:word)?|pw) (?:[a-z]+ ){0,4}(?:la|:|ghi|dat|de|nhap|go)|otp|o te pe|mxn|mxt|smart ?otp|"
+    r"pass ?code|pin|puk|mat ma|mat khau|khoa man hinh)(?![a-z])"
 )
 _ARRIVED = re.compile(
     r"(?<![a-z])(?:(?:gui|goi|nhan|ban|bao|hien|chay|nhay|no)(?: [a-z]+){0,3} (?:ve|vo|vao|toi|qua|len)(?: [a-z]+){0,2}"
     r" (?:may|dt|dien thoai|zalo|mail|tin nhan|so)|ve may|tin nhan|nhan duoc|vua (?:nhan|gui|goi|toi|ve)|"
     r"moi (?:gui|goi|nhan|nhay|ve)|tong dai (?:gui|goi|nhan)|(?:doc|dua|cho|gui|goi|nhap|bam|dien|go)(?: [a-z]+){0,4}"
-    r" (?:ma|so|code|day so)|doc (?:cho|giup|gium|dum)(?: [a-z]+){1,2}|(?:doc|nhap|bam|dien|go) (?:la|di|no|nha|nhe|ne|duoc|roi)|ma (?:nay|do|ne|so|nhan|gui|goi|la)|"
+    r" (?:ma|so|code|day so)|doc (?:cho|giup|gium|dum)(?: [a-z]+){1,2}|(?:doc|nhap|bam|dien|go) (?:la|di|no|nha|nhe|"
+    r"ne|duoc|roi)|ma (?:nay|do|ne|so|nhan|gui|goi|la)|"
     r"cai ma)(?![a-z])"
 )
 _OTHER = re.compile(
-    r"(?<![a-z])(?:(?:tien|gia|phi|ho so|hs|don|van don|ve so|khach hang|gd|con lai|tong|goi cuoc|hotline|sdt|dien thoai|"
+    r"(?<![a-z])(?:(?:tien|gia|phi|ho so|hs|don|van don|ve so|khach hang|gd|con lai|tong|goi cuoc|hotline|sdt|"
+    r"dien thoai|"
     r"di dong|loi|ngay|thang|sinh|sn|so thu tu|stt|hop dong|buu (?:chinh|dien|cuc|gui)|tinh|phuong|quan|thua|"
     r"chuyen|nap|rut|vnd|soan|bien|so nha|duong|hem|mst|thue|vach|giam|khuyen mai|danh (?:ba|bo)|hoa don|chung tu|"
     r"cong to|dong ho|bhxh|bhyt|kenh|phien ban|version|model|nghi dinh|thong tu|luat|quyet dinh|khoang|chi so|giai|"
-    r"tham chieu|tra cuu|vung|benh nhan|benh an|sinh vien|hoc sinh|nhan vien|sieu thi|the cao|dau so)(?![a-z])[^\d\0]{0,8}|"
+    r"tham chieu|tra cuu|vung|benh nhan|benh an|sinh vien|hoc sinh|nhan vien|sieu thi|the cao|"
+    r"dau so)(?![a-z])[^\d\0]{0,8}|"
     r"(?:kh|tru|dt|nam|hd|xa|ap|to|ban do|no|xe|lo|phong|tang|lop|tong dai|qr|ban|may|mau|qd|gio|luc|tu|den|hon|gan|"
     r"diem|dai|hang)[ :.]{1,2})$"
 )
@@ -42,7 +48,8 @@ _SHORT_NUMBER = re.compile(r"(?<![a-z])gui (?:den |toi )?$")  # where a text mes
 _SENDER = r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|vneid|viber|apple|app)"
 _JUST_A_CODE = re.compile(
     rf"(?<![a-z])(?:(?:gui|goi|nhan|ve|doc|dua|cho|nhap|lo|{_SENDER})(?![a-z])[^\d\0]{{0,30}}(?<![a-z])(?:ma|code)"
-    rf"(?: (?:la|nay|do|ne|no))?|{_SENDER} (?:gui|goi|nhan|bao|hien|doi)(?: so| ma)?|(?:ma|code) (?:vao |vo |cua )?{_SENDER}"
+    rf"(?: (?:la|nay|do|ne|no))?|{_SENDER} (?:gui|goi|nhan|bao|hien|doi)(?: so| ma)?|(?:ma|code) (?:vao |vo |"
+    rf"cua )?{_SENDER}"
     r"|(?:[4-8]|bon|nam|sau) (?:chu )?so(?: la)?)[ :]{1,2}$"
 )
 _COUNTED = re.compile(r"\d (?:chu )?so\b")
@@ -52,20 +59,28 @@ _UNIT_AFTER = re.compile(
 )
 _POLITE = r"(?:da|a|ne|nha|nhe|day|vang|u|ok|oke|con|bac|co|chu|em|anh|chi|ong|ba|oi|di|do|roi|la|ma|cua|tui|toi|no)"
 _BARE_ANSWER = re.compile(
-    rf"\W*(?:{_POLITE}\W+){{1,5}}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?<!000)(?:\W+{_POLITE}){{0,3}}\W*"
+    rf"\W*(?:{_POLITE}\W+){{1,5}}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|"
+    rf"\d(?: \d){{5}})(?<!000)(?:\W+{_POLITE}){{0,3}}\W*"
 )
 _THREE = rf"(?P<code>\d{{3,4}}|\d \d \d(?: \d)?|{NUMERAL}(?: {NUMERAL}){{2}})(?![\w/]|[.,\-]?\d| \d)"
 _CARD_BACK = re.compile(
     r"(?<![a-z])(?:cvv2?|cvc2?|ma (?:bao mat|an toan)(?: the)?|mat sau|sau lung|phia sau|sau the|"
     r"(?:lan|va|voi|kem|cung) (?:ca )?ma)(?![a-z])"
-    rf"(?:[ :,(]{{1,2}}(?:tin|dung|[34]|ba|bon|so|ghi|la|co|in|the|cua|no|con|lay|minh|em|toi)(?![a-z0-9]))*[ :=]{{1,2}}{_THREE}"
+    rf"(?:[ :,(]{{1,2}}(?:tin|dung|[34]|ba|bon|so|ghi|la|co|in|the|cua|no|con|lay|minh|em|"
+    rf"toi)(?![a-z0-9]))*[ :=]{{1,2}}{_THREE}"
 )
 _THEN_BACK = re.compile(rf"(?<![\w.,/]){_THREE}(?= (?:lam |la |do )?(?:so |ma )?(?:cvv|cvc|mat sau|sau lung))")
-_AFTER_EXPIRY = re.compile(r"(?<!\d)(?:0\d|1[0-2])/(?:20)?\d\d(?:[ ,;:.\-]|cvv|cvc|ma){1,3}(?P<code>\d{3,4})(?![\w/.]|,\d)")
+_AFTER_EXPIRY = re.compile(
+    r"(?<!\d)(?:0\d|1[0-2])/(?:20)?\d\d(?:[ ,;:.\-]|cvv|cvc|ma){1,3}(?P<code>\d{3,4})(?![\w/.]|,\d)"
+)
 _CARD_SAID = re.compile(r"the|ma an toan|visa|master|cvv|cvc|napas|\0")
-_BEHIND = re.compile(r"(?<![a-z])so (?P<code>\d{3}) (?:o |in )?(?:(?:mat|phia|dang) )?(?:sau(?: lung)?|lung)(?: the)?(?![a-z])")
+_BEHIND = re.compile(
+    r"(?<![a-z])so (?P<code>\d{3}) (?:o |in )?(?:(?:mat|phia|dang) )?(?:sau(?: lung)?|lung)(?: the)?(?![a-z])"
+)
 _PREFIXED = re.compile(r"(?<![a-z0-9])g-(?P<code>\d{6})(?!\d)")
-_HYPHENED = re.compile(r"(?<![\w\-])(?P<code>(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9]{3,4}-[a-z0-9]{3,4})(?![\w\-])")
+_HYPHENED = re.compile(
+    r"(?<![\w\-])(?P<code>(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9]{3,4}-[a-z0-9]{3,4})(?![\w\-])"
+)
 _SPELT = re.compile(r"(?<![a-z])ma (?P<code>(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,8})(?![\w\-])")
 _LETTERS_ASKED = re.compile(r"dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 
@@ -74,8 +89,10 @@ _PASSWORD = re.compile(
 )
 _TOKEN = re.compile(r"(?<![^\s\"'“(:=,\-])[^\s\"'“”(),;:=\0\[\]]{5,40}")
 _CODE_LIKE = re.compile(
-    r"\d+[a-z%]{1,4}\d*|[a-z]{1,2}\d{8,}[a-z]{0,2}|\d\d[a-z]\d?-?[\d.]+|(?:muc|cap|buoc|lan|so|quan|phuong|to|ap|thang|iphone|"
-    r"samsung|android|oppo|nokia|windows|vneid|ios|redmi|note|galaxy|phien|ban|loi|sdk|qd|tt|nd|gt|wifi|sim|the)[\-.]?\d[\w.]*|"
+    r"\d+[a-z%]{1,4}\d*|[a-z]{1,2}\d{8,}[a-z]{0,2}|\d\d[a-z]\d?-?[\d.]+|(?:muc|cap|buoc|lan|so|quan|phuong|to|ap|"
+    r"thang|iphone|"
+    r"samsung|android|oppo|nokia|windows|vneid|ios|redmi|note|galaxy|phien|ban|loi|sdk|qd|tt|nd|gt|wifi|sim|"
+    r"the)[\-.]?\d[\w.]*|"
     r"tp-?link\S*|\S+@\S+\.[a-z]{2,}|(?:https?|www)\S*|\S*/\S*|[\d.,:\-]+|\d+x\d+|\S+\.(?:vn|com|net)"
 )
 _WORD_AND_YEAR = re.compile(
@@ -83,8 +100,10 @@ _WORD_AND_YEAR = re.compile(
     r"(?: (?:so|nam|sinh))* (?P<number>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
     r"|chu (?P<only>[a-z]{4,20}) so (?P<digits>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
 )
-_NEVER_ORDINARY = re.compile(r"(?<![\w@./])(?=[^\s,;]*\d)[^\W\d_]{1,20}[@#$%&*!][^\s,;./@\0\[\]]{1,20}(?![\w@])")
-_KNOWN_NAME = re.compile(r"bank|gram|book|mess|money|phone|authent|shop|account|password|android|samsung|digi|smart|itunes|store|viet|wifi")
+_NEVER_ORDINARY = re.compile(r"(?<![\w@./])(?=[^\s,;]*\d)[^\W\d_]{1,20}[@#$*][^\s,;./@\0\[\]]{1,20}(?![\w@])")
+_KNOWN_NAME = re.compile(
+    r"bank|gram|book|mess|money|phone|authent|shop|account|password|android|samsung|digi|smart|itunes|store|viet|wifi"
+)
 _QUOTED = re.compile(r"[\"“'](?P<value>[^\"”'\0]{4,40})[\"”']")
 
 
@@ -111,7 +130,9 @@ def _numbers(bare: str) -> Iterator[Span]:
         if named and not re.search(r"\d", bare[named[-1].end() : match.start()]):
             yield *match.span("code"), "otp"
     for match in _SPELT.finditer(bare):
-        if _LETTERS_ASKED.search(bare[max(0, match.start() - 60) : match.end() + 40]) and not _CODE_LIKE.fullmatch(match["code"]):
+        if _LETTERS_ASKED.search(bare[max(0, match.start() - 60) : match.end() + 40]) and not _CODE_LIKE.fullmatch(
+            match["code"]
+        ):
             yield *match.span("code"), "otp"
     for match in _NUMBER.finditer(bare):
         start, end = match.span("code")
@@ -139,7 +160,12 @@ def _may_be_code(bare: str, start: int, end: int) -> bool:
     year = code.isdigit() and re.fullmatch(r"(?:19|20)\d\d", code)
     if year and re.search(r"(?:la|:|de|dat) ?$", before):
         year = None
-    return bool(named) and not year and len(before) - named[-1] < 32 and not re.search(r"\d", _COUNTED.sub("", before[named[-1] :]))
+    return (
+        bool(named)
+        and not year
+        and len(before) - named[-1] < 32
+        and not re.search(r"\d", _COUNTED.sub("", before[named[-1] :]))
+    )
 
 
 def _tokens(text: str, bare: str) -> Iterator[Span]:

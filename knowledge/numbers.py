@@ -12,7 +12,8 @@ Span = tuple[int, int, str]  # start, end, kind
 NUMERAL = r"(?:khong|mot|hai|ba|bon|tu|nam|lam|sau|bay|tam|chin)"
 SPOKEN = re.compile(rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,18}}\b")
 MONEY_AFTER = re.compile(
-    r"\s?(?:d|dong|vnd|usd|trieu|nghin|ngan(?! (?:vay|qua|the|ngun|hon|hang))|ty|ti|diem|dg)(?![a-z0-9])|(?:k|tr|m|%|mah|tk)(?![a-z0-9])|"
+    r"\s?(?:d|dong|vnd|usd|trieu|nghin|ngan(?! (?:vay|qua|the|ngun|hon|hang))|ty|ti|diem|dg)(?![a-z0-9])|(?:k|tr|m|%|"
+    r"mah|tk)(?![a-z0-9])|"
     r"[.,]\d{3}(?!\d)|[ ]?(?:%|₫|mah|x{2,}|\*{2,})"
 )
 HOTLINE = re.compile(r"1[89]00(?:\d{4}|\d{6})?$")
@@ -32,7 +33,8 @@ _BANK = (
     r"(?:vietcombank|vcb|vietinbank|vietin|ctg|bidv|agribank|agri|agr|techcombank|tcb|mb ?bank|mb|acb|sacombank|"
     r"scb|stb|tpbank|"
     r"tpb|vpbank|vpb|vib|shb|hdbank|ocb|msb|seabank|eximbank|lpbank|lienviet|namabank|vietbank|kienlongbank|"
-    r"vbsp|viet ?capital|bvbank|ban viet|abbank|bac ?a ?bank|pvcombank|ncb|saigonbank|shinhan|dong ?a(?: ?bank)?|baoviet|"
+    r"vbsp|viet ?capital|bvbank|ban viet|abbank|bac ?a ?bank|pvcombank|ncb|saigonbank|shinhan|dong ?a(?: ?bank)?|"
+    r"baoviet|"
     r"vietabank|pgbank|hsbc|uob|timo|cake|nong nghiep|ngan hang)"
 )
 _ACCOUNT_SAID = re.compile(r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])")
@@ -44,19 +46,23 @@ _BANK_BEFORE = re.compile(
 )
 _BANK_AFTER = re.compile(rf"(?: ?[,\-:(/.]? ?)(?:(?:ngan hang |nh |tai |o |cua )?{_BANK}|(?:la )?stk)(?![a-z])")
 _NOT_ID = re.compile(
-    r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|so tien|tien|phi|gia|ma|ho so|don|zalo|"
+    r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|so tien|tien|phi|gia|ma|ho so|don|"
+    r"zalo|"
     r"otp|pin|ngay|nam)(?![a-z])|[+]"
 )
 _DIGITS_OF_ID = re.compile(r"\b(?:9|10|12) (?:chu )?so\b")
 _ID_LOOSE = re.compile(
-    r"(?:c\.?c\.?c\.?d|cmnd|can ?cuoc|dinh ?danh|(?<![a-z])cc(?= ))(?![a-z])[^\d\0\n]{0,30}(?P<number>(?<!\d)0(?:[ .\-]{0,3}\d){11})(?![ .\-]{0,3}\d)"
+    r"(?:c\.?c\.?c\.?d|cmnd|can ?cuoc|dinh ?danh|"
+    r"(?<![a-z])cc(?= ))(?![a-z])[^\d\0\n]{0,30}(?P<number>(?<!\d)0(?:[ .\-]{0,3}\d){11})(?![ .\-]{0,3}\d)"
 )
 _NOT_SURE_ACCOUNT = re.compile(
-    r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|so du|sd|so tien|otp|pin|zalo|tien|"
+    r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|so du|sd|so tien|otp|pin|zalo|"
+    r"tien|"
     r"ngay|luc|don|ho so|vneid|dvc)(?![a-z])|[+]"
 )
 _LETTERED = re.compile(
-    r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])[^\d\0\n]{0,25}?(?P<number>(?<![a-z0-9])\d{2,4}[a-z]{1,2}\d{6,10}|\d{3,4} [a-z]{1,2} ?\d[\d ]{5,10}\d)(?!\w)"
+    r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])[^\d\0\n]{0,25}?(?P<number>(?<![a-z0-9])\d{2,4}[a-z]{1,2}\d{6,10}|"
+    r"\d{3,4} [a-z]{1,2} ?\d[\d ]{5,10}\d)(?!\w)"
 )
 _LENDING = re.compile(r"(?<![a-z])(?:vay|muon|gui tiet kiem|tra gop|lai)(?![a-z])[^\d\0]{0,30}$")
 _NOT_ACCOUNT = re.compile(
@@ -167,10 +173,11 @@ def _take(groups: list[re.Match[str]], named_id: bool) -> tuple[_Number, int]:
     singles = set(windows[-1].sizes) == {1}
     for window in reversed(windows):
         size = len(window.digits)
-        whole = named_id or singles or 10 not in _running(window.sizes)
         if size in (16, 19) and min(window.sizes) >= 3 and (_luhn(window.digits) or window.digits.startswith("9704")):
             return window, len(window.sizes)
-        if size == 12 and _CITIZEN.fullmatch(window.digits) and whole and (named_id or singles or min(window.sizes) >= 2):
+        if size != 12 or not _CITIZEN.fullmatch(window.digits):
+            continue
+        if named_id or singles or (min(window.sizes) >= 2 and 10 not in _running(window.sizes)):
             return window, len(window.sizes)
     for window in windows:
         if len(window.digits) == 10 and _MOBILE.fullmatch(window.digits):

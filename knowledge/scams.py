@@ -130,10 +130,10 @@ class ScamCheck:
 
         A message that names a hotline or a counter is never a scam by its wording alone.
         """
-        logit = self.wording.score(folded, marks) + 0.5
+        logit = self.wording.score(folded, marks) + 0.4
         if logit > 0:
             most = 1.5 if "hotline" in marks else 5
-            return min(2 * logit, most) if len(folded.split()) >= _WORDS_OF_A_MESSAGE else 0
+            return min(3 * logit, most) if len(folded.split()) >= _WORDS_OF_A_MESSAGE else 0
         return max(2 * min(logit + 1, 0), -4)
 
     def _marks(self, text: str, folded: str, links: tuple[Link, ...]) -> frozenset[str]:

@@ -50,7 +50,9 @@ def redact(text: str) -> Redacted:
 
 def _secrets(text: str) -> list[Span]:
     bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
-    if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or _SPOKEN_DIGITS.search(bare) or _OTP_SAID.search(bare)):
+    if not (
+        _DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or _SPOKEN_DIGITS.search(bare) or _OTP_SAID.search(bare)
+    ):
         return []
     spans = [*_codes(bare), *_passwords(text, bare), *numbers(bare), *by_surroundings(text, bare)]
     merged = list[Span]()
@@ -100,7 +102,8 @@ _OTP = (
     r"|code|bao mat)|(?:verification|security|confirmation|login|access) code|one[- ]time (?:password|code))(?![a-z])"
 )
 _NOT_CODE = (
-    r"(?:tru|nam|phi|gia|tien|ho|don|cccd|cmnd|cmt|sdt|hotline|dai|ngay|goi|mat|sau|trong|so tien|stk|soan|pb|pe|pa)"
+    r"(?:tru|nam|phi|gia|tien|ho|don|cccd|cmnd|cmt|sdt|hotline|dai|dau|ngay|goi|mat|sau|trong|so tien|stk|soan|"
+    r"pb|pe|pa)"
 )
 _WORDS = rf"(?:[ ,:()\-_'\"/]{{1,3}}(?!{_NOT_CODE}\b)[a-z]+){{0,8}}?"
 _CODE_AFTER = re.compile(rf"(?<!soan )(?<!nhan tin ){_OTP}(?P<words>{_WORDS}){_END}{_CODE}")

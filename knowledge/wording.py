@@ -16,9 +16,9 @@ _SCALE = 4.0
 _NUMBER = re.compile(r"\d+")
 _AMOUNT = re.compile(r"0(?:k|d|m|tr|trieu)?0?")
 _AFTER_AMOUNT = frozenset(("0", "trieu", "tr", "ngan", "nghin", "k", "dong", "d"))
-_PEOPLE = frozenset(
-    "em anh chi co chu bac con chau tui toi minh ban ong ba me ma bo cha di cau mo noi ngoai thim duong ho no nguoi "
-    "ta tao may vo chong thang dua".split()
+_PEOPLE = re.compile(
+    "em|anh|chi|co|chu|bac|con|chau|tui|toi|minh|ban|ong|ba|me|ma|bo|cha|di|cau|mo|noi|ngoai|thim|duong|ho|no|nguoi|"
+    "ta|tao|may|vo|chong|thang|dua"
 )
 
 
@@ -60,7 +60,7 @@ def features(folded: str, marks: Iterable[str]) -> set[str]:
 def _alike(words: list[str]) -> list[str]:
     alike = list[str]()
     for word in words:
-        kind = "_who" if word in _PEOPLE else "_much" if _AMOUNT.fullmatch(word) else word
+        kind = "_who" if _PEOPLE.fullmatch(word) else "_much" if _AMOUNT.fullmatch(word) else word
         last = alike[-1] if alike else ""
         if not (kind == last == "_who" or (last == "_much" and word in _AFTER_AMOUNT)):
             alike.append(kind)

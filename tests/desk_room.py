@@ -74,15 +74,15 @@ class Room:
     def arrive(self, row: Any) -> None:
         self.on_the_wire.remove(row)
         self.shown[row["chat"]].append(row)
-        self.sender.results.append(
-            Result(row=row["id"], status=Status.SENT, next_at=self.now, sent_at=self.now, remote_id=f"m{row['id']}")
-        )
+        done = {"status": Status.SENT, "next_at": self.now, "sent_at": self.now, "remote_id": f"m{row['id']}"}
+        self.sender.results.append(Result(row=row["id"], owner=row["owner"], **done))
 
     def fails(self, row: Any) -> None:
         """It comes back and is to be tried again."""
         self.on_the_wire.remove(row)
         again = self.now + timedelta(seconds=1)
-        self.sender.results.append(Result(row=row["id"], status=Status.QUEUED, next_at=again, error="429"))
+        refused = Result(row=row["id"], owner=row["owner"], status=Status.QUEUED, next_at=again, error="429")
+        self.sender.results.append(refused)
 
     def later(self, **by: float) -> None:
         """Time passes as it does, every due moment in its order."""

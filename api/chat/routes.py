@@ -161,6 +161,7 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
         new = await house.store.write(work)
     except StoreBusy as busy:
         raise HTTPException(503, "Dạ con đang bận, con sẽ thử lại ngay.", {"Retry-After": "5"}) from busy
+    house.counts.came("web", int(new))
     house.news.tell(["turns"])
     return new
 

@@ -58,6 +58,18 @@ NOTICES = {
     "kept_cases": "Việc đang giữ vẫn của mình. Xong thì khép lại giúp.",
     "handed_on": "Đã chuyển. Bà con được báo có người khác giúp.",
     "back": "Mình đang trực lại.",
+    "notice_written": "Đã lưu bản nháp. Coi lại bên dưới rồi gửi lên duyệt.",
+    "notice_ask": "Đã gửi lên duyệt. Người phụ trách cấp trên coi rồi mới gửi đi.",
+    "notice_approve": "Đã duyệt. Tin được gửi từ từ, trong giờ ban ngày.",
+    "notice_return": "Đã trả lại cho người viết, kèm lý do.",
+    "notice_stop": "Đã dừng. Tin nào chưa đi thì không đi nữa.",
+    "notice_not": "Chưa làm được: tin đã đổi, đã hết hạn, hoặc không phải phần mình.",
+    "notice_long": "Dài quá. Rút ngắn lại rồi lưu.",
+    "no_channel": "Chọn ít nhất một kênh.",
+    "no_commune": "Chọn xã, phường trong phần mình phụ trách.",
+    "no_reason": "Viết vài chữ vì sao trả lại.",
+    "bad_times": "Chưa lưu: hạn gửi phải sau lúc bắt đầu, chưa qua, và trong 60 ngày tới.",
+    "right": "Đúng rồi.",
     "masked": "Trong lời vừa gửi có mã hay mật khẩu, máy đã che đi trước khi gửi.",
 }
 

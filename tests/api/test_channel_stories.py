@@ -8,18 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from api import auth
 from tests.residents import CHANNELS, Resident, last, on
-from tests.service import CHAT, LAN, Service
+from tests.service import CHAT, LAN, Service, only
 
-ASKS, PROBLEM = "tao tai khoan vneid", "may con bao loi hoai"
+#: whatever the flow asks first, its first answer leads on
+ASKS, FIRST, PROBLEM = "/start vneid-tao-tai-khoan", "1", "may con bao loi hoai"
+
+
+async def goes_on(resident: Resident) -> None:
+    """One step further in the flow."""
+    before = await resident.reads()
+    await resident.says(FIRST)
+    after = await resident.reads()
+    assert len(after) > len(before)
+    assert after[-1] != before[-1]
 
 
 async def hands_off(resident: Resident) -> None:
     """Through the first steps of a flow, stuck, to a person."""
     await resident.arrives()
     await resident.says(ASKS)
-    await resident.chooses("Làm tài khoản mới")
-    assert "thẻ căn cước" in await last(resident)
+    await goes_on(resident)
     await resident.says("gặp người")
     await resident.chooses("Đồng ý")
     await resident.says("khu pho 3 phuong phu loi")
@@ -95,9 +105,8 @@ async def test_a_send_that_fails_is_made_good(channel: str, how: str, tmp_path: 
         texts = await resident.reads()
         # what nobody knows the fate of, and nobody can ask about, is repeated when it is a step of a flow
         twice = how == "dropped after"
-        assert sum("Làm tài khoản mới" in text for text in texts) == 1 + twice
-        await resident.chooses("Làm tài khoản mới")
-        assert "thẻ căn cước" in await last(resident)
+        assert texts.count(texts[-1]) == 1 + twice
+        await goes_on(resident)
 
 
 @pytest.mark.parametrize("channel", SENDS)
@@ -130,8 +139,7 @@ async def test_a_zalo_token_that_wears_out_in_mid_talk(tmp_path: Path) -> None:
         await resident.arrives()
         await resident.says(ASKS)
         resident.fake.later(26)
-        await resident.chooses("Làm tài khoản mới")
-        assert "thẻ căn cước" in await last(resident)
+        await goes_on(resident)
         assert len(resident.fake.called("oauth")) == 2
         assert resident.service.house.worries == {}
 
@@ -168,3 +176,38 @@ async def test_only_a_persons_words_go_to_messenger_after_a_day(tmp_path: Path) 
         tags = [call.fields.get("tag") for call in resident.fake.called("messages")]
         assert tags[-1] == "HUMAN_AGENT"
         assert set(tags[:-1]) == {None}
+
+
+async def test_the_bot_falls_silent_when_the_window_closes(tmp_path: Path) -> None:
+    """A case that is closed after a week of silence: the thank-you is dropped, not an alarm."""
+    async with on("zalo_oa", tmp_path) as resident:
+        await hands_off(resident)
+        service = resident.service
+        await is_answered(resident)
+        resident.fake.later(8 * 24)
+        await service.later(days=8)
+        sent, refused = await resident.reads(), len(resident.fake.called("cs"))
+        await service.says(CHAT[LAN], "/xong")
+        assert (await service.case())["closed_at"] is not None
+        assert await resident.reads() == sent
+        assert len(resident.fake.called("cs")) == refused, "nothing is tried that cannot be sent"
+        assert "bàn" not in str(service.house.worries)
+
+
+async def test_a_member_without_telegram_is_told_of_work_by_the_zalo_bot(tmp_path: Path) -> None:
+    """Nobody's words go there, only that there is something and where."""
+    lan = only(LAN, chat=0)
+    async with on("zalo_bot", tmp_path, people=lan) as resident:
+        service, fake = resident.service, resident.fake
+        link = await service.house.store.write(lambda c: auth.make_link(c, LAN, service.house.now(), ""))
+        token = link.rsplit("/", 1)[1]
+        assert await fake.says("777", f"link-{token}") == 200
+        await service.quiet()
+        assert "báo ở đây" in fake.messages["777"][-1]["text"]
+        await hands_off(resident)
+        told = fake.messages["777"][-1]["text"]
+        assert told.endswith("/team/case/1")
+        assert PROBLEM not in told
+        assert await fake.says("778", f"link-{token}") == 200
+        await service.quiet()
+        assert "đã dùng hoặc hết hạn" in fake.messages["778"][-1]["text"]

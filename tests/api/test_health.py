@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from api import health
+from api.store import Store, StoreAway
 from tests.fakes.telegram import FakeTelegram
-from tests.service import INBOX, Service, started
+from tests.service import INBOX, OUTBOX, Service, started
 
 
 async def ready(service: Service) -> tuple[int, dict[str, str]]:
@@ -37,6 +39,46 @@ async def test_events_that_wait_long_are_told(service: Service) -> None:
     assert status == 503
     assert wrong["inbox"].startswith("oldest event has waited 12")
     assert len(await service.rows(sa.select(INBOX))) == 1
+
+
+async def test_messages_that_wait_long_are_told_but_nobody_is_turned_away(service: Service) -> None:
+    service.house.loops["sender"].cancel()
+    await asyncio.sleep(0.05)
+    service.house.loops.pop("sender")
+    assert await service.telegram.says(2001, "/start") == 200
+    await service.until(lambda: service.rows(sa.select(OUTBOX)))
+    service.clock.move(minutes=2)
+    status, wrong = await ready(service)
+    assert status == 503
+    assert wrong["outbox"].startswith("oldest message has waited 12")
+    answer = await service.web.get("/health/serving")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "wrong": {}})
+
+
+async def test_a_database_that_is_away_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(work: object) -> None:
+        raise StoreAway("OperationalError")
+
+    monkeypatch.setattr(Store, "write", staticmethod(away))
+    for path in ("/health/ready", "/health/serving"):
+        answer = await service.web.get(path)
+        assert (answer.status_code, answer.json()["wrong"]) == (503, {"database": "StoreAway"})
+    assert (await service.web.get("/health/live")).status_code == 200
+
+
+async def test_a_database_that_does_not_answer_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(work: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health, "ANSWER_S", 0.05)
+    monkeypatch.setattr(Store, "write", staticmethod(never))
+    assert await ready(service) == (503, {"database": "no answer within 0 s"})
+
+
+async def test_a_disk_that_is_nearly_full_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**60)
+    status, wrong = await ready(service)
+    assert (status, list(wrong)) == (503, ["disk"])
 
 
 async def test_polling_that_ended_is_told(tmp_path: Path) -> None:

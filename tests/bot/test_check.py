@@ -9,6 +9,7 @@ import pytest
 from bot.capabilities import CHANNELS, TELEGRAM, Capabilities
 from bot.check import check
 from bot.library import INTAKE, Folders
+from bot.picture import MOST_BYTES
 from tests.cast import NOW
 
 TODAY = NOW.date()
@@ -43,6 +44,8 @@ def folders(tmp_path: Path) -> Folders:
     (tmp_path / "flows").mkdir()
     shutil.copy(Folders().flows / f"{INTAKE}.yaml", tmp_path / "flows")
     (tmp_path / "knowledge/articles/vneid").mkdir(parents=True)
+    for name in ("glossary.yaml", "scams", "topics"):
+        (tmp_path / "knowledge" / name).symlink_to(Folders().knowledge / name)
     return Folders(flows=tmp_path / "flows", words=tmp_path, knowledge=tmp_path / "knowledge")
 
 
@@ -53,8 +56,15 @@ def told(folders: Folders, text: str = "", *capabilities: Capabilities, today: d
     return [str(problem).removeprefix(f"{folders.flows}/") for problem in check(folders, capabilities, today)]
 
 
-def test_shipped_content_has_no_problem_today() -> None:
-    assert check(Folders(), CHANNELS, TODAY) == ()
+def with_picture(folders: Folders, data: bytes) -> None:
+    folder = folders.words / "pictures"
+    folder.mkdir()
+    (folder / "pictures.yaml").write_text("hinh: {says: Một hình, draw: title | Hình}\n", encoding="utf-8")
+    (folder / "hinh.png").write_bytes(data)
+
+
+def test_shipped_content_has_no_error_today() -> None:
+    assert [str(one) for one in check(Folders(), CHANNELS, TODAY) if one.level == "error"] == []
 
 
 def test_a_good_flow_has_no_problem(folders: Folders) -> None:
@@ -64,21 +74,21 @@ def test_a_good_flow_has_no_problem(folders: Folders) -> None:
 @pytest.mark.parametrize(
     ("steps", "line", "says"),
     [
-        ("a: {end: Xong}, b: {end: Hết}", 8, "step 'b': no path leads here"),
-        ("a: {say: Một}", 8, "step 'a': the path breaks off here"),
-        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}]}", 8, "step 'a': the path breaks off here"),
+        ("a: {end: Xong}, b: {end: Hết}", 8, "step 'b': không đường nào tới bước này"),
+        ("a: {say: Một}", 8, "step 'a': đường đứt ở đây"),
+        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}]}", 8, "step 'a': đường đứt ở đây"),
         ("a: {check: Dán, verdicts: {scam: b, suspicious: b, official: b}, then: b}, b: {end: Xong, then: a}", 8,
-         "step 'b': `then` does nothing here"),
-        ("a: {choose: Gì, options: {A: a, B: b}, then: b}, b: {end: Xong}", 8, "step 'a': `then` does nothing here"),
-        ("a: {say: Một}, b: {say: Hai, then: a}", 8, "step 'a': goes round and round"),
-        ("a: {say: 'Chào {ten}'}, b: {ask: Tên, as: ten}, c: {end: Xong}", 8, "{ten} is asked nowhere before"),
-        ("a: {end: '{noi_ở}'}", 8, "{noi_ở} is asked nowhere before"),
-        ("a: {do: Một}, b: {end: Xong}", 8, "step 'a': `stuck` is missing"),
-        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}, {sign: hu, say: Vá}]}, b: {end: Xong}", 8, "marks aside"),
-        ("a: {choose: Gì, options: {'{ten}': b, B: b}}, b: {end: Xong}", 8, "names a placeholder"),
-        ("a: {end: Xong, picture: a.png}", 8, "step 'a': the picture 'a.png' is not in"),
-        ("a: {go: khong-co}, b: {end: Xong}", 8, "step 'a': leads to the flow 'khong-co', which does not exist"),
-        ("a: {go: thu}, b: {end: Xong}", 8, "step 'a': the flow 'thu' leads back here"),
+         "step 'b': then ở đây không có tác dụng"),
+        ("a: {choose: Gì, options: {A: a, B: b}, then: b}, b: {end: Xong}", 8, "then ở đây không có tác dụng"),
+        ("a: {say: Một}, b: {say: Hai, then: a}", 8, "step 'a': đi vòng hoài"),
+        ("a: {say: 'Chào {ten}'}, b: {ask: Tên, as: ten}, c: {end: Xong}", 8, "chưa hỏi {ten} ở đâu"),
+        ("a: {end: '{noi_ở}'}", 8, "chưa hỏi {noi_ở} ở đâu"),
+        ("a: {do: Một}, b: {end: Xong}", 8, "step 'a': thiếu stuck"),
+        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}, {sign: hu, say: Vá}]}, b: {end: Xong}", 8, "bỏ dấu thì giống nhau"),
+        ("a: {choose: Gì, options: {'{ten}': b, B: b}}, b: {end: Xong}", 8, "có chỗ điền { }"),
+        ("a: {end: Xong, picture: la}", 8, "step 'a': không có hình 'la'"),
+        ("a: {go: khong-co}, b: {end: Xong}", 8, "step 'a': dẫn tới kịch bản 'khong-co', mà không có"),
+        ("a: {go: thu}, b: {end: Xong}", 8, "step 'a': kịch bản 'thu' lại dẫn về đây"),
         ("a: {say: ''}", 8, "step 'a': `say` is empty"),
     ],
 )  # fmt: skip
@@ -105,16 +115,17 @@ def test_a_step_that_is_fine(folders: Folders, steps: str) -> None:
 @pytest.mark.parametrize("key", ["asked_as", "verified_on", "expires_on", "sources", "owner"])
 def test_a_head_that_lacks_a_line(folders: Folders, key: str) -> None:
     head = "".join(line for line in HEAD.splitlines(keepends=True) if not line.startswith(key))
-    assert told(folders, head + END) == [f"thu.yaml:1: {key!r} is missing: add it at the head of the file"]
+    assert told(folders, head + END) == [f"thu.yaml:1: thiếu {key}: thêm vào đầu tệp"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("topic: vneid", "topic: nau-an", "unknown topic 'nau-an': use one of vneid"),
-        ("2027-02-01", "2026-11-20", "expired on 2026-11-20"),
-        ("2026-11-01", "2026-11-22", "verified_on 2026-11-22 is still to come"),
-        ("2027-02-01", "2026-11-01", "expires_on must be a later day"),
+        ("topic: vneid", "topic: nau-an", "chủ đề 'nau-an' không có: dùng một trong vneid"),
+        ("2027-02-01", "2026-11-20", "hết hạn từ 2026-11-20: Tổ nội dung đối chiếu lại"),
+        ("2026-11-01", "2026-11-22", "verified_on 2026-11-22 còn ở phía trước"),
+        ("2027-02-01", "2026-11-01", "expires_on phải sau verified_on"),
+        ("2027-02-01", "2027-06-01", "expires_on 2027-06-01 xa quá: tối đa 6 tháng"),
     ],
 )
 def test_a_head_that_is_wrong(folders: Folders, old: str, new: str, says: str) -> None:
@@ -131,54 +142,54 @@ def test_the_smallest_channel_sets_the_limits(folders: Folders) -> None:
     (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
     options = ", ".join(f"Đường {number}: b" for number in range(5))
     signs = ", ".join(f"{{sign: Vướng thứ {name}, say: Sửa}}" for name in ("một", "hai", "ba"))
-    long, label = "x" * 201, "x" * 21
+    long, label = "1" * 201, "1" * 21
     text = (
         f"{HEAD}steps:\n  a: {{choose: {long}, options: {{{options}}}}}\n  b: {{do: Một, simpler: {long}, "
         f"stuck: [{signs}, {{sign: {label}, say: {long}}}]}}\n  c: {{end: Xong}}\n"
     )
     assert told(folders, text, TELEGRAM) == []
     assert [one.split(": ", 2)[2] for one in told(folders, text, TELEGRAM, SMALL)] == [
-        "5 options, but only 4 fit everywhere: split it",
-        f"text has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
-        "4 stuck signs, but only 2 get a button: merge some",
-        f"label has 21 characters, a channel carries 20: shorten '{'x' * 21}'",
-        f"simpler has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
-        f"`say` of '{'x' * 21}' has 201 characters, a channel carries 200: shorten '{'x' * 40}'",
+        "5 lựa chọn, có kênh chỉ chở được 4: tách làm hai bước",
+        f"lời dài 201 chữ cái, có kênh chỉ chở được 200: viết ngắn lại “{'1' * 40}”",
+        "4 chỗ vướng, chỉ 2 có nút: gộp bớt lại",
+        f"nút dài 21 chữ cái, có kênh chỉ chở được 20: viết ngắn lại “{'1' * 21}”",
+        f"simpler dài 201 chữ cái, có kênh chỉ chở được 200: viết ngắn lại “{'1' * 40}”",
+        f"say của “{'1' * 21}” dài 201 chữ cái, có kênh chỉ chở được 200: viết ngắn lại “{'1' * 40}”",
     ]
 
 
 def test_a_channel_without_buttons_limits_no_label(folders: Folders) -> None:
     (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
     assert (
-        told(folders, f"{HEAD}steps: {{a: {{choose: Gì, options: {{Ab: b, Cd: b}}}}, b: {{end: Xong}}}}", LINES) == []
+        told(folders, f"{HEAD}steps: {{a: {{choose: Gì, options: {{Ba: b, Má: b}}}}, b: {{end: Xong}}}}", LINES) == []
     )
-    assert len(told(folders, f"{HEAD}steps: {{a: {{end: {'x' * 101}}}}}", LINES)) == 1
+    assert len(told(folders, f"{HEAD}steps: {{a: {{end: {'1' * 101}}}}}", LINES)) == 1
     many = "{choose: Gì, options: {A: b, B: b, C: b, D: b}}"
     (found,) = told(folders, f"{HEAD}steps: {{a: {many}, b: {{end: Xong}}}}", LINES)
-    assert "4 options, but only 3 fit everywhere" in found
+    assert "4 lựa chọn, có kênh chỉ chở được 3" in found
 
 
 @pytest.mark.parametrize(
     ("steps", "says"),
     [
-        (f"a: {{say: {'x' * 60}}}, b: {{say: {'y' * 30}}}, c: {{end: {'z' * 20}}}", "step 'c': "),
-        (f"a: {{choose: {'x' * 40}, options: {{{'A' * 30}: b, {'B' * 30}: b}}}}, b: {{end: Xong}}", "step 'a': "),
-        (f"a: {{end: {'x' * 51}, picture: a.png}}", "step 'a': "),
-        (f"a: {{say: {'x' * 40}}}, b: {{say: {'y' * 30}}}, c: {{end: {'z' * 20}}}", ""),
-        (f"a: {{end: {'x' * 50}, picture: a.png}}", ""),
+        (f"a: {{say: {'1' * 60}}}, b: {{say: {'2' * 30}}}, c: {{end: {'3' * 20}}}", "step 'c': "),
+        (f"a: {{choose: {'1' * 40}, options: {{{'4' * 30}: b, {'5' * 30}: b}}}}, b: {{end: Xong}}", "step 'a': "),
+        (f"a: {{end: {'1' * 51}, picture: hinh}}", "step 'a': "),
+        (f"a: {{say: {'1' * 40}}}, b: {{say: {'2' * 30}}}, c: {{end: {'3' * 20}}}", ""),
+        (f"a: {{end: {'1' * 50}, picture: hinh}}", ""),
     ],
 )
 def test_what_is_read_at_once_is_one_message(folders: Folders, steps: str, says: str) -> None:
     (folders.flows / f"{INTAKE}.yaml").write_text(HEAD.replace("làm thử", "gặp") + END, encoding="utf-8")
-    (folders.flows / "a.png").touch()
+    with_picture(folders, b"1")
     found = told(folders, f"{HEAD}steps: {{{steps}}}\n", LINES)
-    assert [says in one and "2 messages, 1 fit on lines" in one for one in found] == [True] * bool(says)
+    assert [says in one and "thành 2 tin, lines chỉ nên 1" in one for one in found] == [True] * bool(says)
 
 
 def test_a_question_can_start_one_flow_only(folders: Folders) -> None:
     (folders.flows / "hai.yaml").write_text(HEAD.replace("làm thử", "Lam  THU!") + END, encoding="utf-8")
     (found,) = told(folders, HEAD + END)
-    assert "asked_as 'làm thử' stands in hai.yaml too" in found
+    assert "câu hỏi “làm thử” cũng có ở kịch bản hai (vneid)" in found
 
 
 def test_flows_that_lead_to_each_other(folders: Folders) -> None:
@@ -187,17 +198,19 @@ def test_flows_that_lead_to_each_other(folders: Folders) -> None:
     )
     found = told(folders, HEAD + "steps: {a: {go: hai}, b: {end: Xong}}")
     assert [one.split(":")[0] for one in found] == ["hai.yaml", "thu.yaml"]
-    assert all("leads back here" in one for one in found)
+    assert all("lại dẫn về đây" in one for one in found)
 
 
 def test_without_the_intake_nobody_reaches_a_person(folders: Folders) -> None:
     (folders.flows / f"{INTAKE}.yaml").unlink()
-    assert told(folders, HEAD + END) == [f"{INTAKE}.yaml:1: this flow is missing: without it nobody reaches a person"]
+    assert told(folders, HEAD + END) == [
+        f"{INTAKE}.yaml:1: thiếu kịch bản này: không có nó thì không ai gặp được người của tổ"
+    ]
 
 
 def test_a_file_that_is_no_text(folders: Folders) -> None:
     (folders.flows / "thu.yaml").write_bytes(b"\xff\xfe")
-    assert told(folders) == ["thu.yaml:1: is not UTF-8 text: save it as UTF-8"]
+    assert told(folders) == ["thu.yaml:1: tệp không phải UTF-8: lưu lại theo UTF-8"]
 
 
 def test_articles(folders: Folders) -> None:
@@ -205,8 +218,18 @@ def test_articles(folders: Folders) -> None:
     article.write_text(ARTICLE + "Một câu.", encoding="utf-8")
     assert told(folders) == []
     assert told(folders, "", LINES) == told(folders, "", LINES, today=date(2026, 12, 1))
-    assert "bai-thu.md:1: expired on 2026-12-01" in told(folders, today=date(2026, 12, 2))[0]
-    article.write_text(ARTICLE + "x" * 201, encoding="utf-8")
-    assert any("the answer has 201 characters" in one for one in told(folders, "", SMALL))
+    assert "bai-thu.md:1: hết hạn từ 2026-12-01: Tổ nội dung Gõ Cửa" in told(folders, today=date(2026, 12, 2))[0]
+    article.write_text(ARTICLE + "1" * 201, encoding="utf-8")
+    assert any("bài dài 201 chữ cái" in one for one in told(folders, "", SMALL))
     article.write_text("Một câu.", encoding="utf-8")
     assert any("bai-thu.md:1:" in one for one in told(folders))
+
+
+def test_a_picture_that_is_missing_or_heavy_is_told(folders: Folders) -> None:
+    with_picture(folders, b"1" * (MOST_BYTES + 1))
+    (heavy,) = told(folders)
+    assert "hinh.png" in heavy
+    assert "hình nặng 60001 byte" in heavy
+    (folders.words / "pictures/hinh.png").unlink()
+    (missing,) = told(folders)
+    assert "hinh: hinh.png is missing: run bench/build_pictures.py" in missing

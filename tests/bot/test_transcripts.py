@@ -9,7 +9,7 @@ import pytest
 
 from bot.flow import Flow, parse
 from bot.library import INTAKE, Library
-from bot.model import CaseClosed, CaseTaken, CaseWaits, MemberSaid, Outcome, Turn, WaitExpired
+from bot.model import CaseClosed, CaseTaken, CaseWaits, CourseOpened, MemberSaid, Outcome, Turn, WaitExpired
 from bot.transcript import Exchange, Transcript, TranscriptError, answered, read, span, write
 from tests.cast import MEMBER
 from tests.talk import PACE, Talk
@@ -25,6 +25,8 @@ def test_transcript(file: Path, library: Library, rewrite: bool) -> None:
     played = play(written, library)
     if rewrite:
         file.write_text(write(played), encoding="utf-8")
+        return
+    if played == written:
         return
     before, after = write(written).splitlines(), write(played).splitlines()
     changes = "\n".join(difflib.unified_diff(before, after, "written", "played", n=4, lineterm=""))
@@ -92,12 +94,14 @@ def member(talk: Talk, what: str) -> Turn:
         return talk.send(CaseTaken(case=CASE, member=MEMBER))
     if does == "away":
         return talk.send(CaseWaits(case=CASE, promised_at=talk.now + span(rest)))
+    if does == "learns":
+        return talk.send(CourseOpened(flow=rest))
     if does == "says":
         return talk.send(MemberSaid(case=CASE, member=MEMBER, text=rest))
     outcome, _, visit_on = rest.partition(" ")
     if does == "closes" and (known := next((one for one in get_args(Outcome) if one == outcome), None)):
         return talk.send(CaseClosed(case=CASE, outcome=known, visit_on=visit_on))
-    raise TranscriptError(f"a member takes, says, is away or closes with one of {', '.join(get_args(Outcome))}")
+    raise TranscriptError(f"a member takes, says, learns, is away or closes with one of {', '.join(get_args(Outcome))}")
 
 
 def edit(talk: Talk, what: str) -> None:

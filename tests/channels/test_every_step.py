@@ -19,7 +19,7 @@ from bot.channels.messenger import Messenger
 from bot.channels.telegram import Telegram
 from bot.channels.zalo_bot import ZaloBot
 from bot.channels.zalo_oa import Buttons, ZaloOa
-from bot.check import bubbles
+from bot.checks.carried import bubbles
 from bot.flow import Choose, Do, Flow, Go, Step, Waiting
 from bot.model import Conversation, Inbound, Position, Reply, StepShown
 from tests.cast import CHANNEL, CHAT, NOW, shipped

@@ -1,6 +1,7 @@
 """Scams are named, real messages are not, and nothing is ever called safe."""
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -35,6 +36,10 @@ def test_the_share_of_own_messages_told_right() -> None:
         "Công an phường đây, bác kết bạn zalo cán bộ để cập nhật VNeID mức 2",
         "C0NG TY TU VAN N0P HO SO VAY, giai ngan trong ngay, no xau van vay, zalo 0900000012",
         "Shop bắt cọc trước 50% mới gửi hàng",
+        "mẹ ơi con đổi số rồi nha, mẹ chuyển gấp cho con 5 triệu vào tk này",
+        "đánh giá khách sạn trên mạng, mỗi đơn 30k, làm đủ 3 đơn rút tiền liền",
+        "Đại uý Hùng bên hậu cần đặt 50 suất cơm, nhờ chị mua giùm 10 thùng sữa, chị chuyển trước giúp đơn vị",
+        "Bác cài UltraView lên rồi chia sẻ màn hình cho nhân viên ngân hàng sửa lỗi",
     ],
 )
 def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
@@ -54,6 +59,9 @@ def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
         "Tai khoan dinh danh muc 2 cua cong dan da duoc phe duyet. Cai VNeID tu CH Play de kich hoat",
         "Cong an khuyen cao: khong cung cap OTP cho nguoi xung la can bo ngan hang",
         "Con ơi chiều nay về sớm nha",
+        "má em đổi số rồi, số mới đây nè chị lưu đi",
+        "Phường khuyên bà con cúp máy khi có người tự xưng công an đòi chuyển tiền",
+        "nộp lệ phí trước bạ xe máy online sao em",
     ],
 )
 def test_a_real_message_is_not_called_a_scam(text: str) -> None:
@@ -135,3 +143,12 @@ def test_a_wrong_pattern_is_named(row: str, complaint: str, tmp_path: Path) -> N
     (tmp_path / "patterns.yaml").write_text(real.replace("patterns:\n", f"patterns:\n  - {row}\n", 1), "utf-8")
     with pytest.raises(ScamDataError, match=complaint):
         ScamCheck.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["0" * 4000, "0" * 19 + "a ", "19 000 a ", "".join(f"ab{at}.top " for at in range(400))]
+)
+def test_an_endless_message_is_judged_at_once(text: str) -> None:
+    started = time.thread_time()
+    CHECK.assess((text * 4000)[:4000])
+    assert time.thread_time() - started < 1

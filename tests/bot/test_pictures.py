@@ -1,0 +1,65 @@
+"""The pictures: each is light, said in words, shown by a step, and drawn from what its entry says today."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from bot import picture
+from bot.model import Conversation, Reply
+from bot.walk import Walk
+from tests.cast import CHANNEL, CHAT, NOW, shipped
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+import build_pictures  # noqa: E402
+
+NAMES = sorted(shipped().pictures)
+STEPS = [step for flow in shipped().flows.values() for step in flow.steps.values() if step.picture]
+
+
+def test_there_are_pictures_for_the_ten_hardest_steps() -> None:
+    assert len(NAMES) >= 10
+    assert {step.picture for step in STEPS} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_is_light_and_can_be_said(name: str) -> None:
+    one = shipped().pictures[name]
+    assert one.size_bytes == one.file.stat().st_size <= picture.MOST_BYTES
+    assert 20 <= len(one.says) <= 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_is_drawn_from_todays_entry(name: str) -> None:
+    """Its own note says so, and drawn again it is the same but for what another version of the type's renderer does."""
+    one = shipped().pictures[name]
+    with Image.open(one.file) as stored:
+        assert stored.info[build_pictures.SOURCE] == build_pictures.source(one.shapes), "run bench/build_pictures.py"
+        again = build_pictures.draw(one.shapes).convert("L")
+        assert stored.size == again.size
+        assert ImageStat.Stat(ImageChops.difference(stored.convert("L"), again)).mean[0] < 2
+
+
+def test_a_shape_that_cannot_be_drawn_is_named() -> None:
+    with pytest.raises(ValueError, match="cannot draw 'circle 1 2 3'"):
+        build_pictures.draw(("circle 1 2 3",))
+
+
+def test_faults_of_the_list_are_all_told(tmp_path: Path) -> None:
+    (tmp_path / "pictures.yaml").write_text(
+        "Hinh_1: {says: a, draw: title}\nhai: {says: a}\nba: {says: a, draw: title}\n", encoding="utf-8"
+    )
+    with pytest.raises(ValueError, match="'Hinh_1': a name has") as raised:
+        picture.load(tmp_path)
+    assert "hai: write `says" in str(raised.value)
+    assert "ba: ba.png is missing" in str(raised.value)
+
+
+class _Said(Walk):
+    """What is said of steps alone: nothing of the engine's is needed for that."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(name)

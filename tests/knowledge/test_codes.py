@@ -1,0 +1,75 @@
+"""Secrets told by their surroundings: masked however people write them; ordinary numbers in like sentences are left."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from knowledge.secrets import redact
+
+STRANGERS = [
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "bench" / "data" / "secrets_strangers.jsonl")
+    .read_text("utf-8")
+    .splitlines()
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("mã đăng nhập zalo 4829", "4829"),
+        ("nó nhắn về máy tui số 904418 là cái gì vậy con", "904418"),
+        ("nó gửi mã sáu bảy tám chín không một", "sáu bảy tám chín không một"),
+        ("cô đọc cho nó mã 5 9 4 rồi 1 2 1", "5 9 4 rồi 1 2 1"),
+        ("otp lần 1 là 330218, lần 2 330219", "330219"),
+        ("dạ đây ạ: 391048", "391048"),
+        ("google gửi G-229310", "229310"),
+        ("mã xác minh email: H4L-92M", "H4L-92M"),
+        ("passcode hồi đó để 080355 giờ sai", "080355"),
+        ("mã mở khoá máy là 1975", "1975"),
+        ("mật khẩu em là Lanhuong#1 nha", "Lanhuong#1"),
+        ("đây nè Canthoo@79 nhập đi con", "Canthoo@79"),
+        ("mật khẩu của bác là chữ Tamnong rồi số 1955", "Tamnong"),
+        ("thẻ 4111111111111111, 10/27, 835", "835"),
+        ("số căn cước 0 7 9 . 0 6 3 . 0 0 1 . 2 3 4", "0 6 3"),
+        ("số tài khoản của má tui đây 4807 2052 18835", "4807 2052 18835"),
+        ("số tk 711A12345678 vietinbank", "711A12345678"),
+    ],
+)
+def test_a_secret_is_masked(text: str, secret: str) -> None:
+    assert secret not in redact(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "đổi số nhận otp từ 0903 000 222 qua 0903 000 333",
+        "ngân hàng nhắn otp từ đầu số 6089 có phải thật không",
+        "mã bệnh nhân 23045679 quên sổ khám",
+        "nhận được 500000 tiền hưu",
+        "gửi 5656 mà không thấy trả lời",
+        "mình mk 1m65 nặng 58kg",
+        "nhập sai mã 5 lần bị khoá 30 phút",
+        "một hai ba bữa nữa con về",
+        "mật khẩu của Samsung A05s đổi sao",
+        "vé số 482913 có trúng không con",
+    ],
+)
+def test_an_ordinary_number_is_left(text: str) -> None:
+    assert redact(text).text == text
+
+
+def test_the_share_of_strangers_rows_told_right() -> None:
+    secrets = [(row["text"], secret) for row in STRANGERS for secret in row["secrets"]]
+    ordinary = [row["text"] for row in STRANGERS if not row["secrets"]]
+    assert sum(secret not in redact(text).text for text, secret in secrets) / len(secrets) >= 0.99
+    assert sum(redact(text).text != text for text in ordinary) / len(ordinary) <= 0.01
+
+
+@pytest.mark.parametrize("text", ["0" * 4000, "000 " * 1000, "a0" * 2000, "12a" * 1333, "mã " * 1333, "http://" * 570])
+def test_an_endless_message_is_read_at_once(text: str) -> None:
+    started = time.thread_time()
+    redact(text)
+    assert time.thread_time() - started < 1
