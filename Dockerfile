@@ -22,5 +22,5 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD \
-    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+    ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/serving', timeout=4)"]
 CMD ["gocua", "serve", "--host", "0.0.0.0", "--port", "8000"]

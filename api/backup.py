@@ -50,6 +50,8 @@ class Copy:
 
 def make(settings: Settings, file: Path, now: datetime, *, verify: bool = True) -> Copy:
     """Write a copy to `file`, which is there only once it is whole. Raises BackupBroken or an OSError."""
+    if settings.database_file and not settings.database_file.exists():
+        raise BackupBroken(f"Chưa có {settings.database_file}: xem GOCUA_DATABASE_URL.")
     part = file.with_name(file.name + ".part")
     engine = sa.create_engine(settings.database_url)
     try:
@@ -81,8 +83,9 @@ def _write(connection: sa.Connection, settings: Settings, tar: tarfile.TarFile, 
                 place = columns["media"].index("path")
                 media += [row[place] for row in batch]
                 batch = [_with(row, place, Path(row[place]).name) for row in batch]
-            prover.add(batch)
-            _add(tar, f"tables/{table.name}/{number:06}.jsonl", b"\n".join(map(moving.line, batch)))
+            lines = [moving.line(row) for row in batch]
+            prover.add_lines(lines)
+            _add(tar, f"tables/{table.name}/{number:06}.jsonl", b"\n".join(lines))
         proofs[str(table.name)] = prover.proof()
     kept = sum(_add_file(tar, "media", Path(path)) for path in media)
     for name in _KEYS:

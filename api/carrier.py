@@ -17,7 +17,7 @@ import structlog
 from api import media
 from api.house import House
 from api.pictures import NotAPicture, fit
-from bot.channel import Call, Outgoing, Receipt, SendError, filled
+from bot.channel import MEDIA, PICTURE, SPEECH, Call, Outgoing, Receipt, SendError, filled
 
 log = structlog.get_logger()
 
@@ -172,18 +172,27 @@ class Carrier:
         form = aiohttp.FormData(quote_fields=False)
         for key, value in json.loads(call.body).items():
             form.add_field(key, value)
-        media_id = call.upload.ref.removeprefix("media:")
-        row = await self.house.store.read(lambda c: media.find(c, media_id))
-        if row is None:
-            raise SendError("the file is no longer kept", permanent=True)
+        path, content_type = await self._kept(call.upload.ref)
         limit_bytes = self.house.channels[name].capabilities.photo_limit_bytes
         try:
-            data = await asyncio.to_thread(self.house.media.bytes_of, row["path"])
-            data, content_type = await asyncio.to_thread(fit, data, row["content_type"], limit_bytes)
+            data = await asyncio.to_thread(self.house.media.bytes_of, path)
+            data, content_type = await asyncio.to_thread(fit, data, content_type, limit_bytes)
         except (OSError, NotAPicture) as error:
             raise SendError(f"the file cannot be sent: {type(error).__name__}", permanent=True) from error
-        form.add_field(call.upload.field, data, filename=call.upload.name or row["kind"], content_type=content_type)
+        form.add_field(call.upload.field, data, filename=call.upload.name or "file", content_type=content_type)
         return form
+
+    async def _kept(self, ref: str) -> tuple[str, str]:
+        """Where a file of ours lies, and its content type. Raises SendError when it is gone."""
+        keeper, _, name = ref.partition(":")
+        if f"{keeper}:" == PICTURE and (shown := self.house.shelf.library.pictures.get(name)):
+            return str(shown.file), "image/png"
+        if f"{keeper}:" == SPEECH and self.house.voice and (sound := self.house.voice.find(name)):
+            return str(sound.path), sound.content_type
+        row = await self.house.store.read(lambda c: media.find(c, name)) if f"{keeper}:" == MEDIA else None
+        if row is None:
+            raise SendError("the file is no longer kept", permanent=True)
+        return row["path"], row["content_type"]
 
 
 def _kind(path: str) -> str:

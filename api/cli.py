@@ -20,7 +20,7 @@ from api.settings import load as load_settings
 from api.store import StoreLocked
 from api.tables import Member
 from bot.capabilities import CHANNELS
-from bot.flow import FlowError
+from bot.flow import FlowError, Problem
 from bot.library import Folders, load
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def chat(
 def check(
     files: Annotated[list[Path] | None, typer.Argument(help="Tell of these files alone.")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="First mend what needs no judgement, in place.")] = False,
+    coverage: Annotated[bool, typer.Option("--coverage", help="Also steps that no transcript shows.")] = False,
 ) -> None:
     """Look for mistakes in flows and articles: file, line, step, what to do. Exit 1 when there are errors."""
     from bot import check as content
@@ -103,7 +104,7 @@ def check(
         for path in content.fix(Folders()):
             typer.echo(f"Đã sửa giùm: {_from_here(path)}")
     wanted = {str(path.resolve()) for path in files or ()}
-    problems = content.check(Folders(), CHANNELS, main.utc_now().date())
+    problems = (*content.check(Folders(), CHANNELS, main.utc_now().date()), *(_uncovered() if coverage else ()))
     shown = [one for one in problems if not wanted or str(Path(one.file).resolve()) in wanted]
     for problem in shown:
         told = replace(problem, file=_from_here(Path(problem.file)))
@@ -114,6 +115,31 @@ def check(
     if errors:
         _fail(f"{errors} chỗ phải sửa, {len(shown) - errors} chỗ nên sửa.")
     typer.echo("Nội dung không có lỗi." + (f" {len(shown)} chỗ nên sửa." if shown else ""))
+
+
+@app.command(name="schema")
+def schema_command() -> None:
+    """Print the flow language as a JSON Schema, for editors: docs/flow.schema.json."""
+    from bot.flow_schema import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
+def _uncovered() -> tuple[Problem, ...]:
+    from bot.coverage import load as load_transcripts
+    from bot.coverage import uncovered
+    from bot.library import load_flows
+    from bot.transcript import TranscriptError
+
+    folder = Path(__file__).parent.parent / "tests" / "transcripts"
+    if not folder.is_dir():
+        _fail(f"Không thấy {folder}: chạy --coverage trong thư mục mã nguồn, nơi có các đoạn hội thoại mẫu.")
+    try:
+        return uncovered(load_flows(Folders().flows), load_transcripts(folder))
+    except FlowError:
+        return ()  # told already
+    except TranscriptError as error:
+        _fail(str(error))
 
 
 def _from_here(path: Path) -> str:
@@ -185,11 +211,12 @@ def restore(
 ) -> None:
     """Bring a copy back, into SQLite or PostgreSQL, whichever it came from. The service must not run."""
     from api import backup as copying
+    from api.moving import MoveRefused
 
     settings = _settings()
     try:
         copy = copying.restore(settings, file, force=force)
-    except (copying.BackupBroken, copying.MoveRefused, schema.SchemaError, OSError, sa.exc.SQLAlchemyError) as error:
+    except (copying.BackupBroken, MoveRefused, schema.SchemaError, OSError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa khôi phục được: {error}")
     typer.echo(f"Đã khôi phục và so khớp: {_told(copy)}.")
 
@@ -356,6 +383,36 @@ def members_import(
         _fail("\n".join(map(str, problems)) + f"\n{len(problems)} chỗ cần sửa. Chưa ghi gì.")
     typer.echo("\n".join(importing.told(sheet, known, outcome)))
     typer.echo("Chạy thử: chưa ghi gì." if dry_run else "Đã ghi vào danh bạ.")
+
+
+@app.command()
+def qr(
+    file: Annotated[Path, typer.Argument(help="The poster, .svg; or .png for the first code alone.")],
+    place: Annotated[str, typer.Option(help='Who invites, such as "Tổ công nghệ số xã Mỹ An Hưng".')] = "",
+    telegram: Annotated[str, typer.Option(help="The bot's name on Telegram, such as GoCuaBot.")] = "",
+    messenger: Annotated[str, typer.Option(help="The page's name on Facebook.")] = "",
+    flow: Annotated[str, typer.Option(help="The flow that begins at once (Telegram, Messenger).")] = "",
+    channel: Annotated[str, typer.Option(help="Only this way: zalo_oa, telegram, messenger or web.")] = "",
+) -> None:
+    """Make a poster with the QR codes of the ways into the chat."""
+    import segno
+
+    from api import poster
+
+    if flow and not (Folders().flows / f"{flow}.yaml").is_file():
+        _fail(f"Không có kịch bản {flow!r} trong bot/flows/.")
+    try:
+        ways = poster.ways(_settings(), telegram=telegram, messenger=messenger, flow=flow)
+    except poster.PosterError as error:
+        _fail(str(error))
+    ways = tuple(way for way in ways if channel in ("", way.channel))
+    if not ways or file.suffix not in (".svg", ".png"):
+        _fail(f"Không có đường vào {channel!r}." if not ways else "Tên tệp phải kết thúc bằng .svg hoặc .png.")
+    if file.suffix == ".svg":
+        file.write_text(poster.poster(ways, place), encoding="utf-8")
+    else:
+        segno.make_qr(ways[0].link, error=poster.CORRECTION).save(str(file), scale=12, border=poster.QUIET)
+    typer.echo(f"Đã tạo {file}:\n" + "\n".join(f"  {way.title}: {way.link}" for way in ways))
 
 
 # --- batch answers: one JSON object a line ---------------------------------------------------------------------------

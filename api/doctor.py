@@ -74,6 +74,7 @@ def _channels(settings: Settings) -> list[str]:
     group = settings.telegram_team_chat or "chưa đặt (GOCUA_TELEGRAM_TEAM_CHAT)"
     key = "đặt riêng" if settings.secret_key.get_secret_value() else "tự tạo, cất cạnh cơ sở dữ liệu"
     oas = ", ".join(account.oa for account in settings.zalo_accounts())
+    speech = settings.speech_url or settings.speech_command.partition(" ")[0] or "tắt (chưa đặt GOCUA_SPEECH_COMMAND)"
     bot, page = settings.zalo_bot_token.get_secret_value(), settings.messenger_page_token.get_secret_value()
     return [
         "Kênh web: bật",
@@ -82,6 +83,7 @@ def _channels(settings: Settings) -> list[str]:
         f"Kênh Zalo OA: {f'bật, OA {oas}' if oas else 'tắt (chưa đặt GOCUA_ZALO_OA_APP_ID)'}",
         f"Kênh Zalo Bot: {'bật' if bot else 'tắt (chưa đặt GOCUA_ZALO_BOT_TOKEN)'}",
         f"Kênh Messenger: {'bật' if page else 'tắt (chưa đặt GOCUA_MESSENGER_PAGE_TOKEN)'}",
+        f"Đọc thành tiếng: {speech}",
         f"Khoá ký: {key}",
     ]
 

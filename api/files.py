@@ -24,7 +24,7 @@ from api.inbox import Arrival
 from api.media import Kept, MediaRefused, kept_as
 from api.outbox import Pen
 from api.tables import Inbox, WantedFile
-from bot.channel import Outgoing, SendError
+from bot.channel import PICTURE, SPEECH, Outgoing, SendError
 from bot.model import Attachment, Inbound, MediaKind, Reply
 
 log = structlog.get_logger()
@@ -246,6 +246,9 @@ class Files:
         """
         lines, files = [outgoing.text], []
         for one in outgoing.attachments:
+            if one.ref.startswith((PICTURE, SPEECH)):
+                files.append(one)
+                continue
             if channel == "telegram" and not one.ref.startswith(("media:", *_ADDRESS)):
                 files.append(one)  # it lies there already
                 continue

@@ -18,6 +18,7 @@ from bot.channel import Channel
 if TYPE_CHECKING:
     from api.files import Files
     from api.telegram import Line
+    from api.voice import Voice
     from api.zalo_keys import Keyring
 
 
@@ -41,6 +42,8 @@ class House:
     loops: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     #: the wire to Telegram for what is no message, when that channel is on
     line: "Line | None" = None
+    #: reads aloud, when an engine is set
+    voice: "Voice | None" = None
     #: files on their way to us
     files: "Files | None" = None
     #: the keys to Zalo's Official Accounts, when that channel is on

@@ -177,7 +177,8 @@ def share(connection: sa.Connection, before: Conversation, after: Conversation, 
     """What this turn learned of the resident, to their other chats."""
     place = after.place if after.place != before.place else None
     consent = after.consent if after.consent != before.consent else None
-    notices = after.notices if after.notices != before.notices else ""
+    # that one was asked is not shared: it would take another's yes away
+    notices = after.notices if after.notices != before.notices and after.notices != "asked" else ""
     if not after.joined or not (place or consent or notices):
         return
     for key in chats(connection, pen.conversation)[1:]:

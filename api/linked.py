@@ -44,7 +44,7 @@ def link(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:
 def link_alerts(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:
     """ "link-<token>" to the Zalo bot: a member is told of work there from now on. False when it is none."""
     token = said.text.strip().removeprefix("link-")
-    if token == said.text.strip():
+    if said.channel != "zalo_bot" or token == said.text.strip():
         return False
     member_id = spend_link(connection, token, pen.now)
     text = "Đường dẫn này đã dùng hoặc hết hạn. Nhờ trưởng nhóm tạo lại giúp nhé."

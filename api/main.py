@@ -32,6 +32,7 @@ from api import (
     timers,
     unsigned,
     versions,
+    voice,
     webhooks,
     zalo_connect,
 )
@@ -81,6 +82,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
         shelf = Shelf(
             folders or Folders(), settings.home_provinces, lambda: store.read_now(versions.still_used),
             asks_notices=settings.notices,
+            speaks=bool(settings.speech_command or settings.speech_url),
         )  # fmt: skip
         house = House(
             settings=settings,
@@ -91,6 +93,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
             channels=_channels(settings),
             now=now,
             key=settings.signing_key(),
+            voice=voice.build(settings),
         )
         with store.engine.begin() as connection:
             if settings.demo:
@@ -114,7 +117,7 @@ def create_app(house: House) -> FastAPI:
 
     app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = house
-    app.include_router(webhooks.router(house))
+    app.router.routes.append(webhooks.route(house))
     app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
     app.include_router(metrics.router(house))

@@ -470,6 +470,20 @@ def progress(connection: sa.Connection, notice_id: int) -> Progress:
     return Progress(waiting=waiting, sent=sent, on_the_way=on_the_way, missed=dict(missed))
 
 
+def wishes(connection: sa.Connection, me: Member) -> dict[str, int]:
+    """How many in their place want notices ("yes"), want none ("no"), or have not said ("")."""
+    of_place = [_reader.c.province == me.province]
+    if me.commune:
+        of_place.append(_reader.c.commune == me.commune)
+    if me.hamlet_key:
+        of_place.append(_reader.c.hamlet_key == me.hamlet_key)
+    query = sa.select(_reader.c.wish, sa.func.count().label("many")).where(*of_place).group_by(_reader.c.wish)
+    found: Counter[str] = Counter()
+    for wish, many in connection.execute(query):
+        found["" if wish == "asked" else wish] += many
+    return {wish: found[wish] for wish in ("yes", "no", "")}
+
+
 def listed(connection: sa.Connection, me: Member, most: int) -> tuple[sa.RowMapping, ...]:
     """The newest first: their own, and those of their place."""
     query = sa.select(_notice).where(sa.or_(_notice.c.province == me.province, _notice.c.written_by == me.id))

@@ -1,6 +1,6 @@
 """Putting words on their way: a message is a row that an event of the inbox caused, at its place among the effects."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
@@ -31,6 +31,8 @@ class Status(IntEnum):
     VOID = 5
 
 
+#: under this key stand the words of a row that is nothing but them read aloud; it follows the row that shows them
+SPOKEN = "spoken"
 #: what stands in `error` of a row that must be asked about before it is sent again
 UNKNOWN_FATE = "unknown fate"
 #: and of one that was sent again without being asked about: whoever reads it may have it twice
@@ -75,7 +77,12 @@ class Pen:
         """Words to the resident of this conversation."""
         channel, _, chat = self.conversation.partition(":")
         bound = None if reply.notice or reply.author == "member" else epoch
-        self._row(channel, chat, self.conversation, record.to_json(reply), epoch=bound)
+        heard = reply.aloud and channel != "web"  # the web chat plays it from the line itself
+        shown = replace(reply, aloud="") if heard else reply
+        self._row(channel, chat, self.conversation, record.to_json(shown), epoch=bound)
+        if heard:
+            spoken = {**record.to_json(Reply(text="", notice=reply.notice)), SPOKEN: reply.aloud}
+            self._row(channel, chat, self.conversation, spoken, epoch=bound)
 
     def member(
         self,

@@ -17,14 +17,16 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import fate, inbox
+from api.carried import as_sent
 from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier, UnknownFate
 from api.house import House
-from api.outbox import SENT_AGAIN, UNKNOWN_FATE, Status
+from api.outbox import SENT_AGAIN, SPOKEN, UNKNOWN_FATE, Status
 from api.store import StoreBusy, is_dead, owner
 from api.tables import Case, ConversationRow, Outbox, Pause
+from api.voice import NotSpoken
 from bot import record
-from bot.channel import Outgoing, SendError, open_until
-from bot.model import Reached, Reply, Undelivered
+from bot.channel import PICTURE, SPEECH, Outgoing, Receipt, SendError, open_until
+from bot.model import Attachment, Reached, Reply, Undelivered
 
 log = structlog.get_logger()
 
@@ -267,7 +269,7 @@ class Sender:
         channel = self.house.channels.get(row["channel"])
         if channel is None:
             return _result(row, Status.DEAD, now, error=f"channel {row['channel']} is off")
-        outgoing = _outgoing(row)
+        outgoing = self._pictured(row, _outgoing(row))
         if channel.capabilities.window_hours:
             heard_at = await self.house.store.read(lambda c: c.execute(_HEARD, {"key": row["conversation"]}).scalar())
             bots, members = (open_until(channel.capabilities, heard_at, human=human) for human in (False, True))
@@ -275,6 +277,11 @@ class Sender:
             if closes and closes <= now:
                 return self._failed(row, SendError("the channel's window is closed", permanent=True, window=True))
             outgoing = replace(outgoing, late=bool(bots and bots <= now))
+        if SPOKEN in row["body"]:
+            heard = await self._spoken(row, outgoing)
+            if heard is None:
+                return _result(row, Status.SENT, now)
+            outgoing = heard
         if row["body"].keys() & {"topic", "edits"}:
             outgoing = await self.house.store.read(lambda c: _aimed(c, row, outgoing))
             if outgoing.topic == "done" and not outgoing.thread:
@@ -296,7 +303,7 @@ class Sender:
         try:
             if outgoing.attachments and self.house.files:
                 outgoing = await self.house.files.ready(outgoing, row["channel"], row["conversation"])
-            receipt = await self.carrier.carry(row["channel"], row["id"], outgoing)
+            receipt = await self._carried(row, outgoing)
         except SendError as error:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
                 # somebody took the topic away: its words go on in the group itself
@@ -310,6 +317,47 @@ class Sender:
         made = row["case_id"] if outgoing.topic == "open" else None
         return _result(row, Status.SENT, now, remote_id=receipt.remote_id, sent_at=self.house.now(), topic_of=made,
                        quota=receipt.quota, error=again)  # fmt: skip
+
+    async def _spoken(self, row: Mapping[str, Any], outgoing: Outgoing) -> Outgoing | None:
+        """A message that is read aloud. None: nothing is to be sent, for the words themselves have gone before.
+
+        That an engine fails is said once in a talk, until it speaks again.
+        """
+        voice, channel, talk = self.house.voice, row["channel"], row["conversation"]
+        if voice is None:
+            return None
+        try:
+            sound = await voice.sound(row["body"][SPOKEN], channel)
+        except NotSpoken as error:
+            self.house.worries["speech"] = f"Chưa đọc thành tiếng được, xem các GOCUA_SPEECH_*: {error}"
+            if talk in voice.told:
+                return None
+            voice.told.add(talk)
+            return replace(outgoing, text=self.house.shelf.library.phrases.aloud_failed)
+        self.house.worries.pop("speech", None)
+        spoken = Attachment(
+            kind="voice", ref=SPEECH + sound.path.name, name=f"nghe{sound.path.suffix}", size_bytes=sound.size_bytes
+        )
+        return replace(outgoing, attachments=(as_sent(channel, spoken, sound.content_type),))
+
+    def _pictured(self, row: Mapping[str, Any], outgoing: Outgoing) -> Outgoing:
+        """With the picture of its step, where the channel shows any; the text says the same without."""
+        shown = self.house.shelf.library.pictures.get(row["body"].get("picture", ""))
+        if shown is None or not self.house.channels[row["channel"]].capabilities.photo_out:
+            return outgoing
+        photo = Attachment(kind="photo", ref=PICTURE + shown.name, name=shown.file.name, size_bytes=shown.size_bytes)
+        return replace(outgoing, attachments=(*outgoing.attachments, photo))
+
+    async def _carried(self, row: Mapping[str, Any], outgoing: Outgoing) -> Receipt:
+        """A picture that the provider refuses takes none of the words with it."""
+        try:
+            return await self.carrier.carry(row["channel"], row["id"], outgoing)
+        except SendError as error:
+            files = tuple(one for one in outgoing.attachments if not one.ref.startswith(PICTURE))
+            if len(files) == len(outgoing.attachments) or not error.permanent or error.blocked or error.window:
+                raise
+            log.warning("sent_without_picture", channel=row["channel"], error=str(error))
+        return await self.carrier.carry(row["channel"], row["id"], replace(outgoing, attachments=files))
 
     def _failed(self, row: Mapping[str, Any], error: SendError) -> Result:
         now = self.house.now()

@@ -53,9 +53,7 @@ class Settings(BaseSettings):
     zalo_oa_oa_secret: SecretStr = Field(
         default=SecretStr(""), validation_alias=AliasChoices("GOCUA_ZALO_OA_OA_SECRET", "GOCUA_ZALO_OA_SECRET")
     )
-    zalo_oa_oa_id: str = Field(
-        default="", validation_alias=AliasChoices("GOCUA_ZALO_OA_OA_ID", "GOCUA_ZALO_OA_ID")
-    )
+    zalo_oa_oa_id: str = Field(default="", validation_alias=AliasChoices("GOCUA_ZALO_OA_OA_ID", "GOCUA_ZALO_OA_ID"))
     #: begins the chain of keys; empty: `gocua zalo connect` does
     zalo_oa_refresh_token: SecretStr = SecretStr("")
     zalo_oa_api: str = "https://openapi.zalo.me"
@@ -89,6 +87,10 @@ class Settings(BaseSettings):
     demo: bool = False
     #: pictures and files lie here; empty: "media" beside the database
     media_folder: str = ""
+    #: reads words from its input and makes a sound of them, such as "espeak-ng -v vi --stdin -w {out}"; or a service
+    #: that answers words with a sound. Both empty: nothing is read aloud
+    speech_command: str = ""
+    speech_url: str = ""
     #: who sends it may read /metrics; empty: this machine alone
     metrics_token: SecretStr = SecretStr("")
     #: days that what was said is kept once it is done; 0: for good
@@ -120,6 +122,10 @@ class Settings(BaseSettings):
         if self.telegram_team_topics and not self.telegram_team_chat:
             missing.append("GOCUA_TELEGRAM_TEAM_CHAT is missing while GOCUA_TELEGRAM_TEAM_TOPICS is set: the number of "
                            "a group with topics on, in which the bot may manage topics")  # fmt: skip
+        if self.speech_command and self.speech_url:
+            missing.append("GOCUA_SPEECH_COMMAND and GOCUA_SPEECH_URL are both set: take one away")
+        if self.speech_url and urlsplit(self.speech_url).scheme not in ("http", "https"):
+            missing.append("GOCUA_SPEECH_URL must start with http:// or https://")
         missing += self._half_set_channels()
         missing += [
             f"GOCUA_CHAT_ORIGINS: {one!r} must be an origin such as https://xa-a.gov.vn, with no path and no slash at "
@@ -197,6 +203,11 @@ class Settings(BaseSettings):
     @property
     def media(self) -> Path:
         return Path(self.media_folder) if self.media_folder else self.data_folder / "gocua-media"
+
+    @property
+    def speech_folder(self) -> Path:
+        """Sounds that were made, beside the pictures: whatever is lost there is made again."""
+        return self.media.parent / "gocua-speech"
 
     def signing_key(self) -> str:
         """GOCUA_SECRET_KEY, else the key kept beside the database, made at the first start and readable by us alone."""

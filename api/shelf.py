@@ -23,10 +23,12 @@ class Shelf:
         old: Callable[[], tuple[Flow, ...]],
         *,
         asks_notices: bool = False,
+        speaks: bool = False,
     ) -> None:
         self._folders, self._home, self._old = folders, home, old
         self._lock = threading.Lock()
-        self.library: Library = replace(load(folders, home=home, old=old()), asks_notices=asks_notices)
+        library = load(folders, home=home, old=old())
+        self.library: Library = replace(library, asks_notices=asks_notices, speaks=speaks)
         self.worry = ""
 
     @property
@@ -43,7 +45,10 @@ class Shelf:
                 self.worry = str(error)
                 log.error("content_refused", problems=self.worry)
                 return False
-            self.library = replace(library, hamlets=self.library.hamlets, asks_notices=self.library.asks_notices)
+            before = self.library
+            self.library = replace(
+                library, hamlets=before.hamlets, asks_notices=before.asks_notices, speaks=before.speaks
+            )
             self.worry = ""
             log.info("content_renewed", flows=len(library.flows), articles=len(library.articles))
             return True

@@ -111,14 +111,20 @@ class Store:
         `work` may run twice (when a neighbour in the same commit raised), so it must touch nothing but the database.
         Raises StoreBusy when too much is waiting, StoreAway when the database is not there.
         """
+        return await self.queue(work)
+
+    def queue(self, work: Work[T]) -> "asyncio.Future[T]":
+        """As `write`, for who can say what follows before it is on disk: that then shares the commit.
+
+        What is queued runs in the order in which it was queued, each on top of what those before it wrote.
+        """
         loop = asyncio.get_running_loop()
-        unit = _Unit(work, loop, loop.create_future())
+        done: asyncio.Future[T] = loop.create_future()
         try:
-            self._units.put_nowait(unit)
+            self._units.put_nowait(_Unit(work, loop, done))
         except queue.Full as error:
             raise StoreBusy from error
-        result: T = await unit.done
-        return result
+        return done
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a connection that only reads."""
@@ -285,6 +291,8 @@ def _engine(url: str, *, writer: bool) -> sa.Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         # FULL survives a power cut; group commit makes it cheap (docs/decisions/0003).
         cursor.execute("PRAGMA synchronous=FULL")
+        # 32 MB of it: hot pages are copied back once for many commits
+        cursor.execute("PRAGMA wal_autocheckpoint=8000")
         cursor.execute("PRAGMA foreign_keys=ON")
         # A long read, such as a copy being made, lets the log grow: the next checkpoint cuts it back to this.
         cursor.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")

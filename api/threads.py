@@ -11,6 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from api import files
+from api.outbox import SPOKEN
 from api.tables import Inbox, Outbox
 from bot.model import Attachment, MediaKind
 
@@ -54,6 +55,11 @@ class Line:
     choices: tuple[tuple[str, str], ...] = ()
     attachments: tuple[Shown, ...] = ()
     ask: str = ""
+    #: a picture of a step, by name, and what it shows
+    picture: str = ""
+    picture_says: str = ""
+    #: the resident wishes to hear it
+    aloud: bool = False
     provider_id: str = ""
     picked: str = ""
     #: the conversation's key, where lines of several stand in one list
@@ -96,7 +102,12 @@ def fresh(connection: sa.Connection, key: str, after: int, most: int = 200) -> t
     """What was said to the resident since the outbox row `after`, oldest first; nothing refused or erased."""
     channel, _, chat = key.partition(":")
     rows = connection.execute(_OURS, {"channel": channel, "chat": chat, "after": after, "most": most}).mappings()
-    return tuple(_our_line(row) for row in reversed(list(rows)) if row["status"] != 5 and row["body"])
+    return tuple(_our_line(row) for row in reversed(list(rows)) if row["status"] != 5 and _is_shown(row["body"]))
+
+
+def _is_shown(body: Any) -> bool:
+    """Not of what was erased, nor of words that are read aloud: they stand in the line before."""
+    return bool(body) and SPOKEN not in body
 
 
 def _without(line: Line, lost: frozenset[str]) -> Line:
@@ -138,6 +149,9 @@ def _our_line(row: Any) -> Line:
         choices=choices,
         attachments=_shown(body),
         ask=body.get("ask", ""),
+        picture=body.get("picture", ""),
+        picture_says=body.get("picture_says", ""),
+        aloud=bool(body.get("aloud")),
     )
 
 

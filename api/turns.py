@@ -107,6 +107,7 @@ _NEW = {
     "sqlite": sqlite.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
     "postgresql": postgresql.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
 }
+_KNOWN = sa.select(_conversation.c.key).where(_conversation.c.key.in_(sa.bindparam("keys", expanding=True)))
 _LOCK = (
     sa.select(_conversation.c.key, _conversation.c.state, _conversation.c.name, _conversation.c.heard_at)
     .where(_conversation.c.key.in_(sa.bindparam("keys", expanding=True)))
@@ -161,16 +162,18 @@ class Turns:
 
     async def run(self) -> None:
         """Until cancelled: take what is there, then wait for news."""
+        news = False
         with self.house.news.listen("turns") as heard:
             while True:
-                batch = await self._round()
+                batch = await self._round(news)
+                news = False
                 if batch.events == 0:
-                    await heard.wait(LOOK_SOON_S if batch.elsewhere else LOOK_AGAIN_S)
+                    news = await heard.wait(LOOK_SOON_S if batch.elsewhere else LOOK_AGAIN_S)
 
-    async def _round(self) -> Batch:
+    async def _round(self, news: bool) -> Batch:
         """Never raises: a database that is away for a moment must not end the loop."""
         try:
-            return await self.once()
+            return await self.once(news=news)
         except StoreBusy:
             return Batch()  # the database is away: no event is to blame
         except Exception:
@@ -183,7 +186,8 @@ class Turns:
             log.exception("turns_failed")
             return Batch()
 
-    async def once(self, only: str = "") -> Batch:
+    async def once(self, only: str = "", *, news: bool = False) -> Batch:
+        """One transaction of turns, and who waits on it told. `news`: there surely are events."""
         house = self.house
         near = Desk(
             library=house.shelf.library,
@@ -197,10 +201,13 @@ class Turns:
             merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
         )
         begun = time.monotonic()
-        batch = await house.store.write(lambda c: take(c, near, house.now(), only))
+        turn = house.store.queue(lambda c: take(c, near, house.now(), only))
+        if news:
+            house.news.tell(["outbox"])  # already: what it puts on its way is marked in the same commit
+        batch = await turn
         house.counts.turned(batch.events, time.monotonic() - begun)
         house.news.tell(batch.told)
-        if batch.to_send:
+        if batch.to_send and not news:
             house.news.tell(["outbox"])
         if batch.at_desk:
             house.news.tell(["desk"])
@@ -240,14 +247,18 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     # The lock comes first and the events are read after it, in a new statement: on PostgreSQL a row that another
     # process finished meanwhile must be seen as done.
     locked = _locked(connection, list(opened))
-    if unknown := sorted(opened.keys() - locked.keys()):  # new, or another process has it
+    if missing := opened.keys() - locked.keys():  # new, or another process has them
+        # Not put in blindly: an INSERT would wait until the other process has done with the conversation.
+        known = connection.execute(_KNOWN, {"keys": list(missing)}).scalars()
+        new = sorted(missing - set(known))
         blank = [
             {"key": key, "channel": opened[key].channel, "chat": opened[key].chat, "state": {}, "state_version": 1,
              "epoch": 0, "reachable": True, "name": "", "heard_at": None, "updated_at": now}
-            for key in unknown
+            for key in new
         ]  # fmt: skip
-        connection.execute(_NEW[connection.dialect.name], blank)
-        locked |= _locked(connection, unknown)
+        if new:
+            connection.execute(_NEW[connection.dialect.name], blank)
+            locked |= _locked(connection, new)
     batch.elsewhere = not locked
     if not locked:
         return batch
@@ -349,9 +360,8 @@ class _Work:
             self.batch.at_desk = True
             return state
         event: Event = record.event(row.body)
-        if isinstance(event, Inbound) and event.channel == "zalo_bot":
-            if linked.link_alerts(self.connection, pen, event):
-                return state
+        if isinstance(event, Inbound) and linked.link_alerts(self.connection, pen, event):
+            return state
         if isinstance(event, Inbound) and event.channel == "telegram":
             if row.conversation.startswith("desk:"):
                 known = members.hear_in_group(self.connection, self.near, pen, event)

@@ -36,8 +36,8 @@ SOURCE = "drawn-from"
 
 
 def source(shapes: tuple[str, ...]) -> str:
-    """What a drawing depends on, as a digest: its shapes and this script."""
-    return hashlib.sha256("\n".join((*shapes, Path(__file__).read_text(encoding="utf-8"))).encode()).hexdigest()[:32]
+    """The digest of a drawing's shapes."""
+    return hashlib.sha256("\n".join(shapes).encode()).hexdigest()[:32]
 
 
 class Drawing:
@@ -95,7 +95,8 @@ class Drawing:
         x, y, wide, high = n
         self.pen.rounded_rectangle((x, y, x + wide, y + high), 16 * SCALE, INK["mint"], INK["green"], 4 * SCALE)
         side, left, top = high * 0.3, x + wide * 0.09, y + high * 0.14
-        self.pen.rounded_rectangle((left, top, left + side * 1.15, top + side), 8 * SCALE, INK["gold"], INK["ink"], 3 * SCALE)
+        chip = (left, top, left + side * 1.15, top + side)
+        self.pen.rounded_rectangle(chip, 8 * SCALE, INK["gold"], INK["ink"], 3 * SCALE)
         for part in (0.33, 0.66):
             self.pen.line((left, top + side * part, left + side * 1.15, top + side * part), INK["ink"], 2 * SCALE)
         self.pen.line((left + side * 0.57, top, left + side * 0.57, top + side), INK["ink"], 2 * SCALE)
@@ -127,7 +128,8 @@ class Drawing:
 
     def _tick(self, n: list[int], _w: list[str], _text: str) -> None:
         x, y, s = n[0], n[1], 26 * SCALE
-        self.pen.line((x - s, y, x - s * 0.25, y + s * 0.8, x + s, y - s * 0.8), INK["green"], 13 * SCALE, joint="curve")
+        corners = (x - s, y, x - s * 0.25, y + s * 0.8, x + s, y - s * 0.8)
+        self.pen.line(corners, INK["green"], 13 * SCALE, joint="curve")
 
     def _cross(self, n: list[int], _w: list[str], _text: str) -> None:
         x, y, s = n[0], n[1], 24 * SCALE

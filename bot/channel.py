@@ -15,6 +15,9 @@ from bot.model import Attachment, Choice, Happened
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
+#: how the ref of a file begins whose bytes the sender has: what people sent, a step's picture, words read aloud
+MEDIA, PICTURE, SPEECH = "media:", "picture:", "speech:"
+OURS = (MEDIA, PICTURE, SPEECH)
 #: what a resident reads in place of a file that their channel cannot carry
 NOT_CARRIED = "(Có gửi kèm một tệp mà ở đây chưa chuyển được. Bác cần thì nhắn con một tiếng nhé.)"
 
@@ -75,7 +78,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file to be sent with a Call: the sender reads its bytes from the media store by `ref`."""
+    """A file to be sent with a Call: the sender has its bytes by `ref`, which begins as one of OURS."""
 
     field: str
     ref: str

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from bot.checks.paths import at
 from bot.flow import Do, End, Flow, Go, HandOff, Problem, Say, Step, Waiting, ways
 from bot.library import INTAKE
 from bot.transcript import Exchange, Transcript, read
@@ -26,7 +27,7 @@ def uncovered(flows: Mapping[str, Flow], transcripts: Iterable[Transcript]) -> t
     """Every step that none reaches, and every sign whose answer none shows, by file and line."""
     seen = {one for transcript in transcripts for one in _seen(flows, transcript)}
     return tuple(
-        Problem(file=flow.file, line=step.line, where=f"step {step.id!r}", message=message)
+        at(flow, step, message)
         for flow in flows.values()
         for step in flow.steps.values()
         for message in _missing(flow, step, seen)
@@ -35,10 +36,10 @@ def uncovered(flows: Mapping[str, Flow], transcripts: Iterable[Transcript]) -> t
 
 def _missing(flow: Flow, step: Step, seen: set[_Seen]) -> Iterator[str]:
     if (flow.id, step.id, "") not in seen:
-        yield "no transcript comes here: write one that does"
+        yield "chưa đoạn hội thoại mẫu nào tới bước này: viết thêm một đoạn"
     for sign in step.stuck if isinstance(step, Do) else ():
         if (flow.id, step.id, sign.sign) not in seen:
-            yield f"no transcript shows what helps against {sign.sign!r}: write one that does"
+            yield f"chưa đoạn hội thoại mẫu nào có câu gỡ chỗ vướng {sign.sign!r}: viết thêm một đoạn"
 
 
 def _seen(flows: Mapping[str, Flow], transcript: Transcript) -> Iterator[_Seen]:

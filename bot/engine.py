@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot import menu
+from bot.capabilities import CHANNELS
 from bot.flow import Ask, Check, Choose, Do, Flow, Go, Waiting
 from bot.joining import Joining
 from bot.library import INTAKE, Library
@@ -174,6 +175,9 @@ class _Talk(Joining):
         if command in ("notices_on", "notices_off"):
             self.want_notices(command == "notices_on")
             return
+        if command in ("aloud_on", "aloud_off"):
+            self.want_aloud(command == "aloud_on")
+            return
         shown = self._shown(said)
         if shown or said.attachments:
             text = f"(sửa lại) {shown}" if said.edited else shown
@@ -232,6 +236,8 @@ class _Talk(Joining):
                 self.effects.append(QueueAsked())
             case "notices_on" | "notices_off":
                 self.want_notices(name == "notices_on")
+            case "aloud_on" | "aloud_off":
+                self.want_aloud(name == "aloud_on")
             case "not_done":
                 self.reopen()
             case _:
@@ -522,7 +528,22 @@ class _Talk(Joining):
         wish: Notices = "yes" if wanted else "no"
         self.c = replace(self.c, notices=wish)
         self.effects.append(Remember(what="notices", value=wish))
-        text = self.phrases.notices_on if wanted else self.phrases.notices_off
+        self.tell(self.phrases.notices_on if wanted else self.phrases.notices_off)
+
+    def want_aloud(self, wanted: bool) -> None:
+        """Said at any time, in any talk. Where nothing can be heard that is told, and nothing changes."""
+        can = next((one for one in CHANNELS if one.name == self.c.channel), None)
+        if wanted and not self.library.speaks:
+            self.tell(self.phrases.aloud_never)
+        elif wanted and not (can and can.voice_out):
+            self.tell(self.phrases.aloud_not_here.format(channel=can.title if can else "đây"))
+        else:
+            self.c = replace(self.c, aloud=wanted)
+            self.note("aloud_on" if wanted else "aloud_off")
+            self.tell(self.phrases.aloud_on if wanted else self.phrases.aloud_off)
+
+    def tell(self, text: str) -> None:
+        """Whatever question stands goes on standing: it is shown again under these words."""
         if self.c.held_by == "bot" and self.c.position:
             self.before.append(text)
             self.show_again()

@@ -176,12 +176,12 @@ class FlowError(ValueError):
         self.problems = problems
 
 
-_FLOW_KEYS = {
+FLOW_KEYS = {
     "title", "kind", "topic", "asked_as", "verified_on", "expires_on", "sources", "owner", "remind_hours", "moved",
     "steps",
 }  # fmt: skip
-_COMMON_KEYS = {"then", "simpler", "picture"}
-_STEP_KEYS: dict[str, set[str]] = {
+COMMON_KEYS = {"then", "simpler", "picture"}
+STEP_KEYS: dict[str, set[str]] = {
     "say": set(),
     "ask": {"kind", "as", "otherwise"},
     "choose": {"options", "right", "because"},
@@ -191,8 +191,8 @@ _STEP_KEYS: dict[str, set[str]] = {
     "hand_off": set(),
     "end": set(),
 }
-_STUCK_KEYS = {"sign", "also", "say", "then"}
-_OPTION_KEYS = {"also", "then"}
+STUCK_KEYS = {"sign", "also", "say", "then"}
+OPTION_KEYS = {"also", "then"}
 
 
 class _Reader:
@@ -211,15 +211,15 @@ class _Reader:
     def pairs(self, node: yaml.Node | None, known: set[str] | None, what: str) -> dict[str, yaml.Node]:
         """The keys of a mapping, in file order; unknown and doubled ones are problems."""
         if not isinstance(node, yaml.MappingNode):
-            self.wrong(node, f"{what} must be a mapping of `key: value` lines")
+            self.wrong(node, f"{what} phải gồm những dòng `khoá: giá trị`")
             return {}
         out: dict[str, yaml.Node] = {}
         for key_node, value in node.value:
             key = str(key_node.value)
             if key in out:
-                self.wrong(key_node, f"{key!r} stands twice in {what}: keep one")
+                self.wrong(key_node, f"{key!r} có hai lần trong {what}: giữ một")
             elif known is not None and key not in known:
-                self.wrong(key_node, f"unknown key {key!r} in {what}: use one of {', '.join(sorted(known))}")
+                self.wrong(key_node, f"{what} không có khoá {key!r}: dùng một trong {', '.join(sorted(known))}")
             else:
                 out[key] = value
         return out
@@ -228,7 +228,7 @@ class _Reader:
         if node is None:
             return default
         if not isinstance(node, yaml.ScalarNode):
-            self.wrong(node, f"{what} must be text; quote it if it contains ': '")
+            self.wrong(node, f"{what} phải là chữ; trong câu có ': ' thì đặt cả câu trong ngoặc kép thẳng")
             return default
         return str(node.value).strip()
 
@@ -236,7 +236,7 @@ class _Reader:
         if node is None:
             return ()
         if not isinstance(node, yaml.SequenceNode):
-            self.wrong(node, f"{what} must be a list of `- text` lines")
+            self.wrong(node, f"{what} phải là danh sách, mỗi dòng bắt đầu bằng `- `")
             return ()
         return tuple(self.text(item, what) for item in node.value)
 
@@ -246,7 +246,7 @@ class _Reader:
         try:
             return date.fromisoformat(self.text(node, what))
         except ValueError:
-            self.wrong(node, f"{what} must be a day such as 2026-11-21")
+            self.wrong(node, f"{what} phải là một ngày, viết như 2026-11-21")
             return None
 
 
@@ -258,10 +258,17 @@ def parse(text: str, file: str) -> Flow:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        detail = getattr(error, "problem", None) or "not readable as YAML"
-        reader.problems.append(Problem(file=file, line=line, where="", message=f"{detail}: mend the YAML here"))
+        detail = getattr(error, "problem", None) or "không đọc được"
+        reader.problems.append(
+            Problem(
+                file=file,
+                line=line,
+                where="",
+                message=f"sai cách viết YAML ở chỗ này ({detail}): xem thụt dòng, dấu ngoặc, dấu hai chấm",
+            )
+        )
         raise FlowError(tuple(reader.problems)) from error
-    head = reader.pairs(root, _FLOW_KEYS, "the flow")
+    head = reader.pairs(root, FLOW_KEYS, "đầu tệp")
     reader.kind = _kind(reader, head.get("kind"))
     steps = _steps(reader, head.get("steps"), root)
     flow = Flow(
@@ -282,11 +289,11 @@ def parse(text: str, file: str) -> Flow:
     )
     for key in ("title", "topic"):
         if not getattr(flow, key) and root is not None:
-            reader.wrong(root, f"{key!r} is missing: add a `{key}: ...` line")
+            reader.wrong(root, f"thiếu {key!r}: thêm một dòng `{key}: ...`")
     _fits_kind(reader, flow)
     for line, where, target in _targets(flow):
         if target not in steps:
-            message = f"leads to step {target!r}, which does not exist: name one of this flow's steps"
+            message = f"dẫn tới bước {target!r}, mà không có bước đó: ghi mã một bước có trong tệp"
             reader.problems.append(Problem(file=file, line=line, where=where, message=message))
     if reader.problems:
         raise FlowError(tuple(sorted(reader.problems, key=lambda problem: problem.line)))
@@ -297,7 +304,7 @@ def _kind(reader: _Reader, node: yaml.Node | None) -> Kind:
     name = reader.text(node, "kind", "guide")
     kind = next((one for one in KINDS if one == name), None)
     if kind is None:
-        reader.wrong(node, f"unknown kind {name!r}: use one of {', '.join(KINDS)}")
+        reader.wrong(node, f"không có kind {name!r}: dùng một trong {', '.join(KINDS)}")
     return kind or "guide"
 
 
@@ -308,12 +315,12 @@ def _fits_kind(reader: _Reader, flow: Flow) -> None:
         reader.where = f"step {step.id!r}"
         if flow.kind in made_of and not isinstance(step, made_of[flow.kind]):
             verbs = ", ".join(cls.__name__.lower() for cls in made_of[flow.kind])
-            message = f"a {flow.kind} has no such step: use one of {verbs}"
+            message = f"{flow.kind} không có loại bước này: dùng một trong {verbs}"
             reader.problems.append(Problem(file=flow.file, line=step.line, where=reader.where, message=message))
     reader.where = ""
     first = next((step for step in flow.steps.values() if not isinstance(step, Say)), None)
     if flow.kind == "survey" and first and not (isinstance(first, Ask) and first.kind == "consent"):
-        message = "a survey asks for consent first: begin with an `ask` of `kind: consent`"
+        message = "khảo sát phải xin phép trước: bắt đầu bằng một bước `ask` có `kind: consent`"
         reader.problems.append(Problem(file=flow.file, line=first.line, where="", message=message))
 
 
@@ -321,7 +328,7 @@ def _hours(reader: _Reader, node: yaml.Node | None) -> int:
     value = reader.text(node, "remind_hours", "20")
     if value.isdigit() and 1 <= int(value) <= 720:
         return int(value)
-    reader.wrong(node, "remind_hours must be a whole number of hours from 1 to 720")
+    reader.wrong(node, "remind_hours phải là số giờ, từ 1 đến 720")
     return 20
 
 
@@ -331,15 +338,15 @@ def _moved(reader: _Reader, node: yaml.Node | None, steps: Mapping[str, Step]) -
     moved = {old: reader.text(new, "moved") for old, new in reader.pairs(node, None, "moved").items()}
     for old, new in moved.items():
         if old in steps:
-            reader.wrong(node, f"moved names {old!r}, which still exists: take the line out")
+            reader.wrong(node, f"moved kể {old!r}, mà bước đó vẫn còn: bỏ dòng này")
         if new not in steps:
-            reader.wrong(node, f"moved leads to {new!r}, which does not exist: name one of this flow's steps")
+            reader.wrong(node, f"moved dẫn tới {new!r}, mà không có bước đó: ghi mã một bước có trong tệp")
     return moved
 
 
 def _steps(reader: _Reader, node: yaml.Node | None, root: yaml.Node | None) -> dict[str, Step]:
     if node is None:
-        reader.wrong(root, "'steps' is missing: a flow needs at least one step")
+        reader.wrong(root, "thiếu 'steps': kịch bản cần ít nhất một bước")
         return {}
     steps: dict[str, Step] = {}
     for step_id, body in reader.pairs(node, None, "steps").items():
@@ -349,25 +356,25 @@ def _steps(reader: _Reader, node: yaml.Node | None, root: yaml.Node | None) -> d
             steps[step_id] = step
     reader.where = ""
     if not steps and not reader.problems:
-        reader.wrong(node, "'steps' is empty: a flow needs at least one step")
+        reader.wrong(node, "'steps' còn trống: kịch bản cần ít nhất một bước")
     return steps
 
 
 def _step(reader: _Reader, step_id: str, node: yaml.Node) -> Step | None:
     if not isinstance(node, yaml.MappingNode):
-        reader.wrong(node, "a step must be a mapping that starts with its verb, such as `say: ...`")
+        reader.wrong(node, "một bước phải bắt đầu bằng động từ của nó, như `say: ...`")
         return None
     present = [str(key.value) for key, _ in node.value]
-    verbs = [verb for verb in _STEP_KEYS if verb in present]
+    verbs = [verb for verb in STEP_KEYS if verb in present]
     if len(verbs) != 1:
-        found = "none" if not verbs else " and ".join(verbs)
-        reader.wrong(node, f"a step has exactly one verb of {', '.join(_STEP_KEYS)}; found {found}")
+        found = "không có cái nào" if not verbs else "có " + " và ".join(verbs)
+        reader.wrong(node, f"mỗi bước có đúng một động từ ({', '.join(STEP_KEYS)}); ở đây {found}")
         return None
     verb = verbs[0]
-    keys = reader.pairs(node, {verb} | _STEP_KEYS[verb] | _COMMON_KEYS, f"a `{verb}` step")
+    keys = reader.pairs(node, {verb} | STEP_KEYS[verb] | COMMON_KEYS, f"bước `{verb}`")
     text = reader.text(keys.get(verb), verb)
     if not text and verb != "hand_off":
-        reader.wrong(keys.get(verb, node), f"`{verb}` is empty: write what the resident reads")
+        reader.wrong(keys.get(verb, node), f"`{verb}` còn trống: viết lời bà con đọc")
     then = keys.get("then")
     common = _Common(
         id=step_id,
@@ -401,17 +408,17 @@ def _ask(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) -
     name = reader.text(keys.get("kind"), "kind", "text")
     kind = next((k for k in ASK_KINDS if k == name), None)
     if kind is None:
-        reader.wrong(keys.get("kind", node), f"unknown kind {name!r}: use one of {', '.join(ASK_KINDS)}")
+        reader.wrong(keys.get("kind", node), f"không có kind {name!r}: dùng một trong {', '.join(ASK_KINDS)}")
         kind = "text"
     key = reader.text(keys.get("as"), "as")
     if reader.kind == "survey" and key:
-        reader.wrong(keys["as"], "`as` does nothing in a survey: answers go to the table, take the line out")
+        reader.wrong(keys["as"], "khảo sát không cần `as`: câu trả lời vào bảng, bỏ dòng này")
     elif not key and kind not in ("place", "consent") and reader.kind != "survey":
-        reader.wrong(node, "`as` is missing: name the answer, so that later texts can use {it}")
+        reader.wrong(node, "thiếu `as`: đặt mã cho câu trả lời, để câu sau dùng được bằng {mã}")
     other = keys.get("otherwise")
     otherwise = reader.text(other, "otherwise") if other is not None else None
     if kind == "consent" and otherwise is None:
-        reader.wrong(node, "a consent step needs `otherwise`: the step for a resident who says no")
+        reader.wrong(node, "bước xin phép cần `otherwise`: mã bước khi bà con không đồng ý")
     return Ask(
         id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture,
         text=text, kind=kind, key=key, otherwise=otherwise,
@@ -422,19 +429,19 @@ def _choose(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common
     if "right" in keys or "because" in keys:
         return _quiz(reader, node, keys, text, c)
     if reader.kind == "course":
-        reader.wrong(node, "`right` is missing: in a course every question has an answer that counts")
+        reader.wrong(node, "thiếu `right`: trong bài học câu nào cũng có câu trả lời đúng")
     options: list[Option] = []
     for label, body in reader.pairs(keys.get("options", node), None, "options").items() if "options" in keys else ():
         if isinstance(body, yaml.MappingNode):
-            inner = reader.pairs(body, _OPTION_KEYS, f"option {label!r}")
+            inner = reader.pairs(body, OPTION_KEYS, f"lựa chọn {label!r}")
             also, then = reader.texts(inner.get("also"), "also"), reader.text(inner.get("then"), "then")
         else:
-            also, then = (), reader.text(body, f"option {label!r}")
+            also, then = (), reader.text(body, f"lựa chọn {label!r}")
         if not then:
-            reader.wrong(body, f"option {label!r} leads nowhere: write `{label}: step-id`")
+            reader.wrong(body, f"lựa chọn {label!r} không dẫn đi đâu: viết `{label}: ma-buoc`")
         options.append(Option(label=label, also=also, then=then))
     if len(options) < 2:
-        reader.wrong(node, "`choose` needs `options` with at least two choices")
+        reader.wrong(node, "`choose` cần `options` có ít nhất hai lựa chọn")
     return Choose(
         id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, options=tuple(options)
     )
@@ -445,13 +452,13 @@ def _quiz(reader: _Reader, node: yaml.Node, keys: _Keys, text: str, c: _Common) 
     labels = reader.texts(keys.get("options"), "options")
     right, because = reader.text(keys.get("right"), "right"), reader.text(keys.get("because"), "because")
     if reader.kind != "course":
-        reader.wrong(node, "`right` and `because` are for `kind: course` alone")
+        reader.wrong(node, "`right` và `because` chỉ dùng trong `kind: course`")
     if len(labels) < 2:
-        reader.wrong(node, "a question with a right answer needs `options` as a list of at least two `- label` lines")
+        reader.wrong(node, "câu hỏi bài học cần `options` là danh sách, ít nhất hai dòng `- câu trả lời`")
     if right not in labels:
-        reader.wrong(keys.get("right", node), "`right` must be one of the options, word for word")
+        reader.wrong(keys.get("right", node), "`right` phải chép đúng từng chữ một trong các options")
     if not because:
-        reader.wrong(node, "`because` is missing: say why the other answers are wrong")
+        reader.wrong(node, "thiếu `because`: nói vì sao các câu kia sai")
     options = tuple(Option(label=label, also=(), then="") for label in labels)
     return Choose(
         id=c.id, line=c.line, then=c.then, simpler=c.simpler, picture=c.picture, text=text, options=options,
@@ -463,13 +470,13 @@ def _do(reader: _Reader, _n: yaml.Node, keys: _Keys, text: str, c: _Common) -> S
     found: list[Stuck] = []
     listed = keys.get("stuck")
     if listed is not None and not isinstance(listed, yaml.SequenceNode):
-        reader.wrong(listed, "stuck must be a list of `- sign: ...` entries")
+        reader.wrong(listed, "stuck phải là danh sách những mục `- sign: ...`")
         listed = None
     for item in listed.value if listed is not None else ():
-        inner = reader.pairs(item, _STUCK_KEYS, "a stuck entry")
+        inner = reader.pairs(item, STUCK_KEYS, "mục stuck")
         for key in ("sign", "say"):
             if not reader.text(inner.get(key), key):
-                reader.wrong(item, f"a stuck entry needs `{key}`")
+                reader.wrong(item, f"mục stuck thiếu `{key}`")
         then = inner.get("then")
         found.append(
             Stuck(

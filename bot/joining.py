@@ -33,7 +33,7 @@ LEAST_DIFFERENT = 4
 _CODE = re.compile(rf"\s*([{CODE_LETTERS}]{{3}})[ .\-]?([{CODE_LETTERS}]{{3}})[\s.!]*", re.IGNORECASE | re.ASCII)
 #: words that a chat answers by itself while the resident's case is open in another of theirs
 _STAYS = frozenset({"menu", "start", "back", "stop", "forget", "bot", "again", "thanks", "hello", "join", "unjoin",
-                    "notices_on", "notices_off"})  # fmt: skip
+                    "notices_on", "notices_off", "aloud_on", "aloud_off"})  # fmt: skip
 
 
 def code_in(text: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 import yaml
 
-from bot import picture
+from bot import picture, speech
 from bot.answers import Answers
 from bot.flow import Flow, FlowError, Problem, Step, parse
 from bot.model import Position
 from bot.phrases import Phrases
 from bot.picture import Picture
+from bot.speech import Speech
 from knowledge import articles as article_files
 from knowledge.articles import Article
 from knowledge.places import Gazetteer
@@ -51,6 +52,9 @@ class Library:
     hamlets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: in the order of the menu
     topics: tuple[Topic, ...] = ()
+    #: how texts are read aloud, and whether there is an engine that does
+    speech: Speech = field(default_factory=Speech)
+    speaks: bool = False
     #: what steps show, by name
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     #: whether residents are asked, once, if they want notices
@@ -156,6 +160,7 @@ def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = 
         home=home,
         topics=load_topics(folders.words / "topics.yaml"),
         pictures=picture.load(folders.words / "pictures"),
+        speech=speech.load(folders.words / "speech.yaml"),
     )
 
 

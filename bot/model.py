@@ -122,6 +122,8 @@ class Conversation:
     #: the channels of this resident's other chats, joined to this one by their wish
     joined: tuple[str, ...] = ()
     notices: Notices = ""
+    #: whether all that is said to them is read aloud too
+    aloud: bool = False
     #: the surveys that they have been through
     surveys: tuple[str, ...] = ()
     #: the kind warning about secrets is given once
@@ -438,7 +440,8 @@ class Reply:
 
     `notice` says where things stand (taken, waiting, closed): it stays true when the conversation changes hands, so
     a raised epoch does not void it. `ask` lets a channel offer its own way to send a position or phone number.
-    `picture` names one of the library's, and `picture_says` what it shows, for who cannot see it.
+    `picture` names one of the library's, and `picture_says` what it shows, for who cannot see it. `aloud` is what a
+    resident who wished so hears of it, as it is spoken; "": it is not read to them.
     """
 
     text: str
@@ -450,6 +453,7 @@ class Reply:
     ask: Literal["", "location", "phone"] = ""
     picture: str = ""
     picture_says: str = ""
+    aloud: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

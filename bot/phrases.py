@@ -134,6 +134,11 @@ class Phrases:
     notices_on: str
     notices_off: str
     notices_stop: str
+    aloud_on: str
+    aloud_off: str
+    aloud_never: str
+    aloud_not_here: str
+    aloud_failed: str
 
     @classmethod
     def load(cls, path: Path) -> "Phrases":

@@ -13,8 +13,6 @@ import yaml
 
 #: a cheap phone on a slow net has it within a second
 MOST_BYTES = 60_000
-#: how a picture is named where files are named by what keeps them, as "media:<id>" is
-REF = "picture:"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 

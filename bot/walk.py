@@ -95,10 +95,12 @@ class Walk(ABC):
             self.c = replace(self.c, menus=number, menu=Menu(number=number, choices=choices))
         shown = self.library.pictures.get(picture or self.beside)
         self.beside = ""
+        aloud = self.library.speech.spoken(said, [choice.label for choice in choices]) if self.c.aloud else ""
         self.effects.append(
             Reply(
                 text=said, choices=choices, menu=number, attachments=attachments, author=author, notice=notice,
                 ask=ask, picture=shown.name if shown else "", picture_says=shown.says if shown else "",
+                aloud=aloud,
             )
         )  # fmt: skip
 

@@ -66,7 +66,7 @@ def load(folder: Path) -> tuple[Article, ...]:
         try:
             article = parse(path, path.read_text(encoding="utf-8"))
             if article.id in first:
-                raise ArticleError(path, 1, f"the id {article.id} is already {first[article.id]}; rename one file")
+                raise ArticleError(path, 1, f"tên {article.id} đã có ở {first[article.id]}: đổi tên một tệp")
         except ArticleError as error:
             errors.append(error)
         else:
@@ -81,17 +81,17 @@ def parse(path: Path, text: str) -> Article:
     """The article in `text`; id and topic come from the path. Raises ArticleError for the first mistake."""
     topic = path.parent.name
     if topic not in TOPICS:
-        raise ArticleError(path, 1, f"the folder {topic} is no topic; move the file into one of: {', '.join(TOPICS)}")
+        raise ArticleError(path, 1, f"thư mục {topic} không phải chủ đề: dời tệp vào một trong {', '.join(TOPICS)}")
     front, body, body_line = _split(path, text)
     fields = _fields(path, front)
     for key in _REQUIRED:
         if key not in fields:
-            raise ArticleError(path, 1, f"add the line '{key}:' between the two '{_FENCE}' lines")
+            raise ArticleError(path, 1, f"thiếu dòng '{key}:' giữa hai dòng '{_FENCE}': thêm vào")
     _check_body(path, body, body_line)
     verified_on, expires_on = (_date(path, fields, key) for key in ("verified_on", "expires_on"))
     if expires_on <= verified_on:
         line = fields["expires_on"].line
-        raise ArticleError(path, line, f"expires_on {expires_on} must be a later day than verified_on {verified_on}")
+        raise ArticleError(path, line, f"expires_on {expires_on} phải sau verified_on {verified_on}")
     return Article(
         id=path.stem,
         topic=topic,
@@ -110,10 +110,10 @@ def _split(path: Path, text: str) -> tuple[str, str, int]:
     """Front matter, body, and the body's first line number. The front starts at line 2."""
     lines = text.removeprefix("\ufeff").splitlines()
     if not lines or lines[0].strip() != _FENCE:
-        raise ArticleError(path, 1, f"start with a line '{_FENCE}', then title, verified_on, expires_on, sources")
+        raise ArticleError(path, 1, f"bắt đầu bằng một dòng '{_FENCE}', rồi title, verified_on, expires_on, sources")
     end = next((at for at, line in enumerate(lines[1:], start=1) if line.strip() == _FENCE), None)
     if end is None:
-        raise ArticleError(path, len(lines), f"close the front matter with a second line '{_FENCE}'")
+        raise ArticleError(path, len(lines), f"thiếu dòng '{_FENCE}' thứ hai, trước lời đáp")
     return "\n".join(lines[1:end]), "\n".join(lines[end + 1 :]).strip(), end + 2
 
 
@@ -122,41 +122,41 @@ def _fields(path: Path, front: str) -> Mapping[str, _Field]:
         root = yaml.compose(front, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 2
-        hint = "put text that holds ': ' or starts with a sign between double quotes"
-        raise ArticleError(path, line, f"this line is no YAML ({error.problem}); {hint}") from error
+        hint = "câu có ': ' hay bắt đầu bằng một dấu thì đặt trong ngoặc kép thẳng"
+        raise ArticleError(path, line, f"sai cách viết YAML ở dòng này ({error.problem}): {hint}") from error
     except yaml.YAMLError as error:
-        raise ArticleError(path, 2, f"the front matter is no YAML ({error})") from error
+        raise ArticleError(path, 2, f"phần đầu sai cách viết YAML ({error})") from error
     if not isinstance(root, yaml.MappingNode):
-        raise ArticleError(path, 2, "write the front matter as lines 'key: value'")
+        raise ArticleError(path, 2, "phần đầu phải gồm những dòng 'khoá: giá trị'")
     fields: dict[str, _Field] = {}
     for key, value in root.value:
         line = key.start_mark.line + 2
         if not isinstance(key, yaml.ScalarNode) or key.value not in _KEYS:
-            raise ArticleError(path, line, f"unknown key {key.value}; the keys are {', '.join(sorted(_KEYS))}")
+            raise ArticleError(path, line, f"không có khoá {key.value}: dùng một trong {', '.join(sorted(_KEYS))}")
         if key.value in fields:
-            raise ArticleError(path, line, f"{key.value} stands here twice; keep one")
+            raise ArticleError(path, line, f"{key.value} có hai lần: giữ một")
         fields[key.value] = _Field(value, line)
     return fields
 
 
 def _check_body(path: Path, body: str, line: int) -> None:
     if not body:
-        raise ArticleError(path, line, f"write the answer below the second '{_FENCE}'")
+        raise ArticleError(path, line, f"còn trống: viết lời đáp dưới dòng '{_FENCE}' thứ hai")
     if len(body) > MOST_CHARACTERS:
-        raise ArticleError(path, line, f"the answer has {len(body)} characters; shorten it to {MOST_CHARACTERS}")
+        raise ArticleError(path, line, f"lời đáp dài {len(body)} chữ cái, tối đa {MOST_CHARACTERS}: bớt lời")
 
 
 def _line_of_text(path: Path, field: _Field, key: str) -> str:
     if not isinstance(field.node, yaml.ScalarNode) or not field.node.value.strip():
-        raise ArticleError(path, field.line, f"{key} must be one line of text")
+        raise ArticleError(path, field.line, f"{key} phải là một dòng chữ")
     return str(field.node.value).strip()
 
 
 def _list(path: Path, field: _Field, key: str) -> tuple[str, ...]:
     if not isinstance(field.node, yaml.SequenceNode) or not field.node.value:
-        raise ArticleError(path, field.line, f"write {key} as a list: one line '  - ...' for each")
+        raise ArticleError(path, field.line, f"{key} phải là danh sách, mỗi dòng '  - ...'")
     items = (_Field(one, one.start_mark.line + 2) for one in field.node.value)
-    return tuple(_line_of_text(path, item, f"each of {key}") for item in items)
+    return tuple(_line_of_text(path, item, f"mỗi dòng của {key}") for item in items)
 
 
 def _date(path: Path, fields: Mapping[str, _Field], key: str) -> date:
@@ -164,4 +164,6 @@ def _date(path: Path, fields: Mapping[str, _Field], key: str) -> date:
     try:
         return date.fromisoformat(written)
     except ValueError as error:
-        raise ArticleError(path, fields[key].line, f"{key} must be a day such as 2026-11-21, not {written}") from error
+        raise ArticleError(
+            path, fields[key].line, f"{key} phải là một ngày, viết như 2026-11-21, không phải {written}"
+        ) from error

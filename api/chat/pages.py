@@ -28,9 +28,9 @@ def page_headers(*framed_by: str) -> dict[str, str]:
 
 
 class Pages:
-    def __init__(self, proof: str = "") -> None:
-        """`proof`: the code by which Zalo knows that this address is ours."""
-        self._proof = proof
+    def __init__(self, proof: str = "", *, speaks: bool = False) -> None:
+        """`proof`: the code by which Zalo knows that this address is ours. `speaks`: lines can be heard."""
+        self._proof, self._speaks = proof, speaks
         templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -61,6 +61,7 @@ class Pages:
             "text": line.text,
             "choices": [{"choice": payload, "label": label} for payload, label in line.choices],
             "ask": line.ask,
+            "aloud": self._speaks and line.aloud,
             "html": self._html(line, now, choices=True, ask=True),
         }
 
@@ -72,6 +73,7 @@ class Pages:
             at=at.strftime("%H:%M" if today else "%d/%m %H:%M"),
             choices=line.choices if choices else (),
             ask=line.ask if ask else "",
+            speaks=self._speaks,
         )
 
 

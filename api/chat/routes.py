@@ -28,6 +28,7 @@ from api.house import House
 from api.inbox import Arrival
 from api.media import Kept, MediaRefused
 from api.store import StoreBusy
+from api.voice import NotSpoken
 from bot.model import Attachment, Inbound
 from knowledge.secrets import redact
 
@@ -45,7 +46,7 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 def router(house: House) -> APIRouter:
     # a frame's cookie comes along from wherever a browser is old: what other sites post is refused
     routes = APIRouter(dependencies=[Depends(same_site)])
-    door, pages = Door(house), Pages(house.settings.zalo_verify)
+    door, pages = Door(house), Pages(house.settings.zalo_verify, speaks=house.voice is not None)
     routes.include_router(embed.router(house, door, pages))
     #: a picture unpacks to as much as 150 MB: never two at once
     one_picture = asyncio.Lock()
@@ -117,6 +118,33 @@ def router(house: House) -> APIRouter:
     async def shown(request: Request, media_id: str) -> Response:
         key = door.key(request)
         return _file(await house.store.read(lambda c: _theirs_to_see(c, key, media_id)))
+
+    @routes.get("/chat/picture/{name}")
+    async def picture(name: str) -> Response:
+        """Of a step: anybody may see it, and it is the same for all."""
+        known = house.shelf.library.pictures.get(name)
+        if known is None:
+            raise HTTPException(404)
+        headers = {**_SAFE, "Cache-Control": "public, max-age=3600"}
+        return FileResponse(known.file, media_type="image/png", headers=headers)
+
+    @routes.get("/chat/speech/{line_id}")
+    async def speech(request: Request, line_id: str) -> Response:
+        """A line that was said to this resident, read aloud."""
+        key = door.key(request)
+        lines = await house.store.read(lambda c: threads.fresh(c, key, 0))
+        line = next((line for line in lines if line.id == line_id), None)
+        if line is None or house.voice is None:
+            raise HTTPException(404)
+        door.keep_pace(f"speech:{key}")
+        library = house.shelf.library
+        try:
+            words = library.speech.spoken(line.text, [label for _, label in line.choices])
+            sound = await house.voice.sound(words, "web")
+        except NotSpoken as error:
+            raise HTTPException(503, library.phrases.aloud_failed) from error
+        headers = {**_SAFE, "Cache-Control": "private, max-age=86400"}
+        return FileResponse(sound.path, media_type=sound.content_type, headers=headers)
 
     @routes.get("/chat/file/{line_id}/{place}")
     async def fetched(request: Request, line_id: str, place: int) -> Response:

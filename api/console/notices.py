@@ -19,7 +19,7 @@ from api.console.lead import Lead
 from api.console.pages import NOTICES, day_of
 from api.crew import minute_of
 from api.notices import Draft
-from bot.capabilities import CHANNELS
+from bot.capabilities import CHANNELS, Capabilities
 from bot.channel import split
 from bot.library import Library
 from bot.said import VIETNAM
@@ -29,6 +29,8 @@ from knowledge.text import fold
 MOST_SHOWN = 50
 MOST_REASON_LETTERS, MOST_HAMLET_LETTERS = 300, 80
 MOST_DAYS = timedelta(days=60)
+#: unless its writer says else
+FOR_DAYS = timedelta(days=3)
 #: as the notice's own page says them
 WHY = {
     "not_asked": "chưa được hỏi, hoặc chưa trả lời có nhận tin không",
@@ -57,11 +59,11 @@ Field = Annotated[str, Form()]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A notice as the residents of one channel see it."""
+    """A notice as residents see it, and on which channels it is just so. `prices` are (channel, what it costs)."""
 
-    title: str
+    titles: tuple[str, ...]
     parts: tuple[str, ...]
-    price: str
+    prices: tuple[tuple[str, str], ...]
 
 
 def router(console: Console) -> APIRouter:  # one short function a route
@@ -78,8 +80,15 @@ def router(console: Console) -> APIRouter:  # one short function a route
             return [(row, notices.state_of(row), notices.may_judge(connection, row, me)) for row in rows]
 
         shown = await house.store.read(look)
+        wishes = await house.store.read(lambda c: notices.wishes(c, me))
         return pages.answer(
-            "notices.html", shown=shown, states=STATES, me=me, now=house.now(), notice=NOTICES.get(notice, "")
+            "notices.html",
+            shown=shown,
+            wishes=wishes,
+            states=STATES,
+            me=me,
+            now=house.now(),
+            notice=NOTICES.get(notice, ""),
         )
 
     @routes.get("/notices/new")
@@ -120,6 +129,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
         return pages.answer(
             "notice.html", **shown, looks=looks, why=WHY, states=STATES, me=me, now=now, place=_place(library, row),
             topics=words.topics(), titles=TITLES, is_late=row["send_until"] <= now, most_reason=MOST_REASON_LETTERS,
+            begins=_when(row["send_from"]), ends=_when(row["send_until"]),
             notice=NOTICES.get(notice, ""),
         )  # fmt: skip
 
@@ -128,7 +138,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
         row = await house.store.read(lambda c: notices.find(c, notice_id))
         if row is None or row["written_by"] != me.id or notices.state_of(row) not in ("draft", "returned"):
             raise HTTPException(404)
-        return await _form(console, me, row, "")
+        return await _form(console, me, dict(row), "")
 
     @routes.post("/notices/{notice_id}")
     async def change(request: Request, me: Lead, notice_id: NoticeId) -> Response:
@@ -225,28 +235,39 @@ async def _form(console: Console, me: Member, row: Mapping[str, Any] | None, tro
 
 def _given(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """What stands in the form's fields. A new notice goes from now on, for three days, on every channel."""
-    begins, ends = (row.get("send_from", now).astimezone(VIETNAM),
-                    row.get("send_until", now + timedelta(days=3)).astimezone(VIETNAM))  # fmt: skip
-    blank = {"id": 0, "title": "", "text": "", "commune": "", "hamlet": "", "topic": "", "reason": "",
-             "channels": " ".join(one.name for one in CHANNELS), "from_day": f"{begins:%Y-%m-%d}",
-             "from_hour": f"{begins:%H:%M}", "until_day": f"{ends:%Y-%m-%d}", "until_hour": f"{ends:%H:%M}"}  # fmt: skip
+    begins = row.get("send_from", now).astimezone(VIETNAM)
+    evening = (begins + FOR_DAYS).replace(hour=17, minute=0)
+    ends = row.get("send_until", evening).astimezone(VIETNAM)
+    blank = {
+        "id": 0, "title": "", "text": "", "commune": "", "hamlet": "", "topic": "",
+        "channels": " ".join(TITLES), "from_day": f"{begins:%Y-%m-%d}", "from_hour": f"{begins:%H:%M}",
+        "until_day": f"{ends:%Y-%m-%d}", "until_hour": f"{ends:%H:%M}",
+    }  # fmt: skip
     return blank | {name: row[name] for name in blank if name in row}
 
 
 def _place(library: Library, row: Mapping[str, Any]) -> str:
-    """ "Khu phố 3, Phường Phú Lợi", "cả Phường Phú Lợi", "cả Thành phố Hồ Chí Minh"."""
+    """ "khu phố 3, phường Phú Lợi", "cả phường Phú Lợi", "cả thành phố Hồ Chí Minh"."""
     places = library.gazetteer
     if not row["commune"]:
         of = next((one.province for one in places.communes() if one.province_code == row["province"]), row["province"])
-        return f"cả {of}"
+        return f"cả {of[:1].lower()}{of[1:]}"
     commune = places.commune(row["commune"]).name
+    commune = commune[:1].lower() + commune[1:]
     return f"{row['hamlet']}, {commune}" if row["hamlet"] else f"cả {commune}"
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(VIETNAM):%H:%M %d/%m}"
 
 
 def _looks(library: Library, text: str, channels: list[str]) -> tuple[Look, ...]:
     whole = f"{text}\n\n{library.phrases.notices_stop}"
+    alike: dict[tuple[str, ...], list[Capabilities]] = {}
+    for one in CHANNELS:
+        if one.name in channels:
+            alike.setdefault(split(whole, one.text_limit), []).append(one)
     return tuple(
-        Look(title=one.title, parts=split(whole, one.text_limit), price=one.price)
-        for one in CHANNELS
-        if one.name in channels
+        Look(titles=tuple(one.title for one in ones), parts=parts, prices=tuple((one.title, one.price) for one in ones))
+        for parts, ones in alike.items()
     )

@@ -14,7 +14,23 @@ from fastapi.responses import FileResponse, RedirectResponse, Response, Streamin
 
 from api import cases, casework, crew, desk, media
 from api.auth import Member, member_of, same_site
-from api.console import acts, canned, channels, install, lead, leave, misses, sign_in, views, visits
+from api.console import (
+    acts,
+    canned,
+    cards,
+    channels,
+    content,
+    courses,
+    install,
+    lead,
+    leave,
+    misses,
+    notices,
+    sign_in,
+    surveys,
+    views,
+    visits,
+)
 from api.console.acts import MOST_PLACE_LETTERS
 from api.console.console import MOST_LETTERS, Console
 from api.console.pages import NOTICES, SAFE, Pages, is_day_to_come, plain, static
@@ -37,7 +53,9 @@ def router(house: House) -> APIRouter:  # one short function a route
     console = Console(house, pages)
     routes = APIRouter(prefix="/team", dependencies=[Depends(same_site)])
     routes.include_router(sign_in.router(house, pages))
-    for part in (acts, visits, canned, leave, lead, misses, channels, install):
+    of_members = (acts, visits, canned, leave, install, courses, cards, content)
+    of_leads = (lead, misses, channels, notices, surveys)
+    for part in (*of_members, *of_leads):
         routes.include_router(part.router(console))
 
     @routes.get("")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from bot.capabilities import MESSENGER
-from bot.channel import Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, listed, split
+from bot.channel import OURS, Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, listed, split
 from bot.channels._messenger_refusals import refusal
 from bot.channels._wire import Fields, Unasked, fields, instant, items, opened, point, word, written
 from bot.model import Attachment, Choice, Contact, Happened, Inbound, MediaKind, Point, TakenOver
@@ -170,7 +170,7 @@ class Messenger(Unasked):
         kind, name = _SENT[attachment.kind]
         if kind == "image" and attachment.size_bytes > PHOTO_LIMIT_BYTES:
             kind = "file"
-        if not attachment.ref.startswith("media:"):
+        if not attachment.ref.startswith(OURS):
             return self._message(outgoing, {"attachment": {"type": kind, "payload": {"url": attachment.ref}}})
         sent = self._envelope(outgoing) | {"message": {"attachment": {"type": kind, "payload": {}}}}
         form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in sent.items()}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from telegram import CallbackQuery, Chat, ChatMemberUpdated, Message, Update
 
 from bot.capabilities import TELEGRAM
-from bot.channel import Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
+from bot.channel import OURS, Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
 from bot.model import Attachment, Contact, Inbound, MediaKind, Point, Reached
 
 HEARD = ("message", "edited_message", "callback_query", "my_chat_member")
@@ -60,6 +60,7 @@ _COMMANDS = {
     "quaylai": "Quay lại bước trước",
     "dung": "Dừng",
 }
+_UNREAD = frozenset({"caption_entities", "entities", "link_preview_options", "reply_markup"})
 # what json and de_json raise on shapes that no Bot API page shows
 _MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, OSError, RecursionError)
 
@@ -99,7 +100,7 @@ class Telegram:
                 return Parsed(key=key, unknown=kind or "empty")
             if kind == "callback_query":
                 answer = _json({"method": "answerCallbackQuery", "callback_query_id": raw[kind]["id"]})
-            update = Update.de_json(raw, None)
+            update = Update.de_json({kind: _light(raw[kind]), "update_id": raw["update_id"]}, None)
             if update.callback_query:
                 return Parsed(key=key, answer=answer, happened=self._pressed(update.callback_query))
             if update.my_chat_member:
@@ -299,6 +300,15 @@ def _clean(text: str) -> str:
     return text[:HEARD_LIMIT].replace("\0", "").encode("utf-8", "replace").decode()
 
 
+def _light(happened: dict[str, Any]) -> dict[str, Any]:
+    """A message or a press without what is never read here: of every button and entity the library makes an object."""
+    light = {key: value for key, value in happened.items() if key not in _UNREAD}
+    for inner in ("message", "reply_to_message"):
+        if isinstance(light.get(inner), dict):
+            light[inner] = _light(light[inner])
+    return light
+
+
 def _has_content(message: Message) -> bool:
     return bool(message.text or message.caption or message.effective_attachment)
 
@@ -369,7 +379,7 @@ def _draft(attachment: Attachment) -> tuple[str, dict[str, Any], Upload | None]:
     photos keep their kind.
     """
     method, field, name = _FILES[attachment.kind]
-    if not attachment.ref.startswith("media:"):
+    if not attachment.ref.startswith(OURS):
         return method, {field: attachment.ref}, None
     if attachment.kind not in ("photo", "voice") or attachment.size_bytes > PHOTO_LIMIT_BYTES:
         method, field, _ = _FILES["file"]

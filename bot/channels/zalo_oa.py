@@ -15,6 +15,7 @@ from urllib.parse import quote
 from bot.capabilities import ZALO_OA
 from bot.channel import (
     NOT_CARRIED,
+    OURS,
     Call,
     Outgoing,
     Parsed,
@@ -189,7 +190,7 @@ class ZaloOa(Unasked):
 
     def _file(self, attachment: Attachment, stands_for: str, chat: str) -> tuple[dict[str, Any], Call | None]:
         """The message that shows a file, and the upload that it needs. Neither: Zalo carries no such file."""
-        stored = attachment.ref.startswith("media:")
+        stored = attachment.ref.startswith(OURS)
         if attachment.kind == "photo" and (stored or attachment.ref.startswith("https://")):
             element = {"media_type": "image"} | ({"attachment_id": stands_for} if stored else {"url": attachment.ref})
             payload = {"template_type": "media", "elements": [element]}

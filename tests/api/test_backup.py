@@ -198,9 +198,13 @@ def test_no_restore_under_a_running_service(full: Place, tmp_path: Path) -> None
 
 
 def test_an_empty_database_has_nothing_to_copy(tmp_path: Path) -> None:
+    nothing = place(tmp_path, f"sqlite:///{tmp_path}/gocua.db").settings
+    with pytest.raises(BackupBroken, match="Chưa có"):
+        backup.make(nothing, tmp_path / "copy.gocua", DAY)
+    (tmp_path / "gocua.db").touch()
     with pytest.raises(BackupBroken, match="trống"):
-        backup.make(place(tmp_path, f"sqlite:///{tmp_path}/gocua.db").settings, tmp_path / "copy.gocua", DAY)
-    assert not (tmp_path / "copy.gocua").exists()
+        backup.make(nothing, tmp_path / "copy.gocua", DAY)
+    assert [path.name for path in tmp_path.iterdir()] == ["gocua.db"]
 
 
 def test_the_copy_knows_its_revision(full: Place, tmp_path: Path) -> None:

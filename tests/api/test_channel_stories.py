@@ -69,8 +69,6 @@ async def test_the_whole_story(channel: str, tmp_path: Path) -> None:
         assert len(set(texts)) == len(texts), "the same words twice"
 
 
-
-
 # --- the same while things go wrong ---
 
 #: how each provider's fake is made to fail, and the call that carries a message

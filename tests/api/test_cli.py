@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from api import main, schema
+from api import inbox, main, outbox, schema
 from api.cli import app
+from api.outbox import Pen
 from api.settings import Settings
 from bot import transcript
+from bot.model import Inbound
 from tests.service import DAY, MEMBER, OUTBOX, TOWN, content, enter, shared_content
 
 ROOM = Path(__file__).parents[2]
@@ -194,3 +196,45 @@ def test_a_newer_database_is_left_alone(room: Path) -> None:
     engine.dispose()
     done = run("serve")
     assert (done.exit_code, "r9999" in done.stderr) == (1, True)
+
+
+# --- copies, and what became of a message ----------------------------------------------------------------------------
+
+
+def test_a_copy_is_made_and_brought_back(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("backup", "copy.gocua").exit_code == 1, "there is nothing yet"
+    run("migrate")
+    done = run("backup", "copy.gocua")
+    assert done.exit_code == 0
+    assert "khớp từng dòng" in done.stdout
+    assert "GOCUA_BACKUP_KEY" in done.stdout
+    monkeypatch.setenv("GOCUA_DATABASE_URL", f"sqlite:///{room}/other/gocua.db")
+    (room / "other").mkdir()
+    assert run("restore", "copy.gocua").exit_code == 0
+    assert (room / "other" / "gocua.db").exists()
+    (room / "copy.gocua").write_bytes(b"x")
+    broken = run("restore", "copy.gocua", "--force")
+    assert (broken.exit_code, "Chưa khôi phục được" in broken.stderr) == (1, True)
+
+
+def test_only_an_sqlite_file_is_moved(room: Path) -> None:
+    refused = run("move-to", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    assert refused.exit_code == 1
+    assert "SQLite" in refused.stderr
+
+
+def test_what_became_of_a_message_is_told_without_its_words(room: Path) -> None:
+    run("migrate")
+    engine = sa.create_engine(f"sqlite:///{room}/gocua.db")
+    with engine.begin() as connection:
+        said = Inbound(channel="telegram", chat="2001", message_id="1", sent_at=DAY, text="lời riêng của Bác")
+        row = inbox.done(connection, inbox.from_channel(said, "message:1"), DAY)
+        pen = Pen(row, "telegram:2001", DAY)
+        pen.member("2001", "lời đáp")
+        outbox.insert(connection, pen.rows)
+    engine.dispose()
+    told = run("trace", str(row)).stdout
+    assert told.splitlines()[0].startswith(f"#{row} telegram Inbound: đến 21/11 10:00:00.000, xong")
+    assert "queued" in told.splitlines()[1]
+    assert "lời" not in told
+    assert "không còn giữ" in run("trace", "999").stdout

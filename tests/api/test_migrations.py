@@ -80,8 +80,8 @@ def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
     assert schema.current(engine) == "9999"
 
 
-def test_processes_that_start_together_migrate_once(postgres_url: str) -> None:
-    engines = [sa.create_engine(postgres_url) for _ in range(3)]
+def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+    engines = [sa.create_engine(database_url) for _ in range(3)]
     done: list[tuple[str, str]] = []
     threads = [threading.Thread(target=lambda e=engine: done.append(schema.migrate(e))) for engine in engines]
     for thread in threads:

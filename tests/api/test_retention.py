@@ -124,7 +124,11 @@ async def test_nothing_said_goes_when_it_is_kept_for_good(room: Room) -> None:
 
 @pytest.mark.parametrize(
     ("now", "hours"),
-    [(DAY, 17.0), (datetime(2026, 11, 21, 19, 59, tzinfo=UTC), 1 / 60), (datetime(2026, 11, 21, 20, 0, tzinfo=UTC), 24)],
+    [
+        (DAY, 17.0),
+        (datetime(2026, 11, 21, 19, 59, tzinfo=UTC), 1 / 60),
+        (datetime(2026, 11, 21, 20, 0, tzinfo=UTC), 24),
+    ],
 )
 def test_the_next_night_is_at_three_in_vietnam(now: datetime, hours: float) -> None:
     assert retention.until_next_s(now) == pytest.approx(hours * 3600)

@@ -84,12 +84,13 @@ def test_a_good_flow_has_no_problem(folders: Folders) -> None:
         ("a: {say: 'Chào {ten}'}, b: {ask: Tên, as: ten}, c: {end: Xong}", 8, "chưa hỏi {ten} ở đâu"),
         ("a: {end: '{noi_ở}'}", 8, "chưa hỏi {noi_ở} ở đâu"),
         ("a: {do: Một}, b: {end: Xong}", 8, "step 'a': thiếu stuck"),
-        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}, {sign: hu, say: Vá}]}, b: {end: Xong}", 8, "bỏ dấu thì giống nhau"),
+        ("a: {do: Một, stuck: [{sign: Hư, say: Sửa}, {sign: hu, say: Vá}]}, b: {end: Xong}", 8,
+         "bỏ dấu thì giống nhau"),
         ("a: {choose: Gì, options: {'{ten}': b, B: b}}, b: {end: Xong}", 8, "có chỗ điền { }"),
         ("a: {end: Xong, picture: la}", 8, "step 'a': không có hình 'la'"),
         ("a: {go: khong-co}, b: {end: Xong}", 8, "step 'a': dẫn tới kịch bản 'khong-co', mà không có"),
         ("a: {go: thu}, b: {end: Xong}", 8, "step 'a': kịch bản 'thu' lại dẫn về đây"),
-        ("a: {say: ''}", 8, "step 'a': `say` is empty"),
+        ("a: {say: ''}", 8, "step 'a': `say` còn trống"),
     ],
 )  # fmt: skip
 def test_a_step_that_goes_wrong(folders: Folders, steps: str, line: int, says: str) -> None:
@@ -233,3 +234,24 @@ def test_a_picture_that_is_missing_or_heavy_is_told(folders: Folders) -> None:
     (folders.words / "pictures/hinh.png").unlink()
     (missing,) = told(folders)
     assert "hinh: hinh.png is missing: run bench/build_pictures.py" in missing
+
+
+def test_what_authors_are_shown_is_good_content(folders: Folders) -> None:
+    page = (Path(__file__).parents[2] / "docs/authoring.md").read_text(encoding="utf-8")
+    flow, article = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("yaml", "markdown"))
+    (folders.knowledge / "articles/dvc").mkdir()
+    (folders.knowledge / "articles/dvc/gio-mo-cua.md").write_text(article, encoding="utf-8")
+    assert told(folders, flow, *CHANNELS) == []
+
+
+def test_authors_are_told_what_each_rule_means() -> None:
+    """The page speaks of messages that there are."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs/authoring.md").read_text(encoding="utf-8")
+    lines = [line for line in page.split("| máy báo |")[1].splitlines()[2:] if line.startswith("|")]
+    rows = [line.split("|")[1].strip().removesuffix("(nên sửa)") for line in lines]
+    code = "".join(path.read_text(encoding="utf-8") for path in (root / "bot/checks").glob("*.py"))
+    for name in ("api/cli.py", "bot/flow.py", "knowledge/articles.py"):
+        code += (root / name).read_text(encoding="utf-8")
+    unknown = [row for row in rows for part in row.split("…") if part.strip() and part.strip() not in code]
+    assert unknown == []

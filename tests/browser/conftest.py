@@ -105,9 +105,9 @@ class Served:
         self.house.store.stop()  # once more, in the thread that took its lock
 
 
-def serve(folder: Path, port: int) -> Served:
+def serve(folder: Path, port: int, **given: str) -> Served:
     """The whole service on a database in this folder, as `gocua serve` runs it. Returns once it listens."""
-    house = build(Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db"))  # type: ignore[call-arg]
+    house = build(Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db", **given))  # type: ignore[arg-type]
     return listen(create_app(house), house, port)
 
 

@@ -35,19 +35,19 @@ def test_a_good_file_becomes_an_article() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "told"),
     [
-        ("---\ntitle", "title", 1, "start with a line"),
-        ("---\nBác", "Bác", 12, "second line"),
+        ("---\ntitle", "title", 1, "bắt đầu bằng một dòng"),
+        ("---\nBác", "Bác", 12, "thứ hai"),
         ("title: Không nhận được mã OTP\n", "", 1, "title:"),
         ('sources:\n  - "Dân trí 04/12/2025: mã OTP"\n', "", 1, "sources:"),
-        ("title: Không", "title: a\ntitle: Không", 3, "twice"),
-        ("title:", "tittle:", 2, "unknown key tittle"),
+        ("title: Không", "title: a\ntitle: Không", 3, "hai lần"),
+        ("title:", "tittle:", 2, "không có khoá tittle"),
         ("verified_on: 2026-11-21", "verified_on: 21/11/2026", 6, "2026-11-21"),
-        ("expires_on: 2027-05-21", "expires_on: 2026-11-21", 7, "later day"),
-        ('  - otp không về\n  - "mã: chờ hoài không thấy"\n', "  otp\n", 3, "as a list"),
-        ("  - otp không về", "  - ", 4, "one line of text"),
-        ("title: Không nhận", "title: Không: nhận", 2, "double quotes"),
-        ("Bác kiểm tra sóng điện thoại trước ạ.\n\nSau đó bấm gửi lại mã.\n", "", 11, "write the answer"),
-        ("Bác", "Bác " * 200, 11, "shorten"),
+        ("expires_on: 2027-05-21", "expires_on: 2026-11-21", 7, "phải sau"),
+        ('  - otp không về\n  - "mã: chờ hoài không thấy"\n', "  otp\n", 3, "danh sách"),
+        ("  - otp không về", "  - ", 4, "một dòng chữ"),
+        ("title: Không nhận", "title: Không: nhận", 2, "ngoặc kép thẳng"),
+        ("Bác kiểm tra sóng điện thoại trước ạ.\n\nSau đó bấm gửi lại mã.\n", "", 11, "viết lời đáp"),
+        ("Bác", "Bác " * 200, 11, "bớt lời"),
     ],
 )
 def test_a_mistake_names_its_line_and_what_to_do(old: str, new: str, line: int, told: str) -> None:
@@ -60,7 +60,7 @@ def test_a_mistake_names_its_line_and_what_to_do(old: str, new: str, line: int, 
 
 
 def test_an_unknown_topic_is_told() -> None:
-    with pytest.raises(ArticleError, match="no topic"):
+    with pytest.raises(ArticleError, match="không phải chủ đề"):
         parse(Path("articles/linh-tinh/a.md"), GOOD)
 
 
@@ -72,7 +72,7 @@ def test_all_mistakes_are_told_together(tmp_path: Path) -> None:
     with pytest.raises(ArticlesError) as caught:
         load(tmp_path)
     assert [error.path.parent.name for error in caught.value.errors] == ["dvc", "gplx", "vneid"]
-    assert "rename one file" in caught.value.errors[2].message
+    assert "đổi tên một tệp" in caught.value.errors[2].message
 
 
 def test_no_articles_is_no_mistake(tmp_path: Path) -> None:

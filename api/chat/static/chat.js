@@ -40,6 +40,7 @@
   }
 
   function say(what) {
+    hush();
     const item = { id: uuid(), at: Date.now(), ...what };
     keep(item);
     show(item);
@@ -178,7 +179,29 @@
     log.insertAdjacentHTML("beforeend", line.html);
     if (follows) follow(log.lastElementChild);
     else unread();
+    const button = line.aloud && log.lastElementChild.querySelector("[data-hear]");
+    if (button) aloud(button.dataset.hear);
   }
+
+  // --- what is heard ---
+
+  let heard = null, hearing = [];
+
+  function aloud(address) { // one after another
+    hearing.push(address);
+    if (!heard) next();
+  }
+
+  function next() {
+    const address = hearing.shift();
+    heard = address ? new Audio(address) : null;
+    if (!heard) return;
+    heard.onended = next;
+    heard.onerror = () => { trouble("Dạ đoạn này con đọc thành tiếng chưa được, Bác xem chữ giúp con nhé."); next(); };
+    heard.play().catch(() => { if (!heard?.error) next(); }); // a browser may want a press first: the button is there
+  }
+
+  function hush() { hearing = []; heard?.pause(); heard = null; }
 
   let typingTimer = 0;
   function expect() {
@@ -239,10 +262,11 @@
   log.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (event.detail === 0) words.focus(); // pressed by keyboard: the button goes away, the place to go on does not
+    if (event.detail === 0 && !button.dataset.hear) words.focus(); // pressed by keyboard: the button goes away, the place to go on does not
     if (button.dataset.choice) say({ choice: button.dataset.choice, label: button.textContent });
     if (button.dataset.say) say({ text: button.dataset.say });
     if (button.dataset.ask) place();
+    if (button.dataset.hear) { hush(); aloud(button.dataset.hear); }
   });
 
   at("say").addEventListener("submit", (event) => {

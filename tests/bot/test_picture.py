@@ -1,14 +1,16 @@
 """The pictures: each is light, said in words, shown by a step, and drawn from what its entry says today."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from bot import picture
-from bot.model import Conversation, Reply
-from bot.walk import Walk
+from bot.engine import advance
+from bot.flow import parse
+from bot.model import Conversation, Inbound, Reply
 from tests.cast import CHANNEL, CHAT, NOW, shipped
 
 ROOT = Path(__file__).parents[2]
@@ -58,8 +60,28 @@ def test_faults_of_the_list_are_all_told(tmp_path: Path) -> None:
     assert "ba: ba.png is missing" in str(raised.value)
 
 
-class _Said(Walk):
-    """What is said of steps alone: nothing of the engine's is needed for that."""
+FLOW = """title: Thử
+topic: vneid
+steps:
+  mo: {say: Mở hộp, picture: bat-nfc}
+  hoi: {choose: Thấy chưa, options: {Rồi: lam, Chưa: het}}
+  lam: {do: Bấm nút, picture: otp-tu-go, stuck: [{sign: Hư, say: Lau}]}
+  la: {do: Gạt nút, picture: khong-co, stuck: [{sign: Hư, say: Lau}]}
+  het: {end: Hết rồi, picture: quet-mat}
+"""
 
-    def __getattr__(self, name: str) -> object:
-        raise AssertionError(name)
+
+def test_each_step_shows_its_picture_with_its_text() -> None:
+    """A `say` has no message of its own: its picture goes with the one that its words are in."""
+    flow = parse(FLOW, "thu.yaml")
+    library = replace(shipped(), flows={**shipped().flows, flow.id: flow})
+    talk = Conversation(channel=CHANNEL, chat=CHAT, greeted=True)
+    shown = []
+    for said in ("/start thu", "Rồi", "Xong rồi", "Xong rồi"):
+        heard = Inbound(channel=CHANNEL, chat=CHAT, message_id="1", sent_at=NOW, text=said)
+        turn = advance(library, talk, heard, NOW)
+        talk = turn.conversation
+        shown += [
+            (one.picture, bool(one.picture_says), bool(one.text)) for one in turn.effects if isinstance(one, Reply)
+        ]
+    assert shown == [("bat-nfc", True, True), ("otp-tu-go", True, True), ("", False, True), ("quet-mat", True, True)]

@@ -1,0 +1,51 @@
+"""The page "Nội dung": every flow drawn, where residents get stuck and leave, and what must be checked again soon.
+
+Any member may look: there is nothing of any resident in it.
+"""
+
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import Response
+
+from api import words
+from api.auth import member_of
+from api.console import content_views
+from api.console.console import Console
+from api.console.content_map import laid_out
+from api.console.content_views import Count
+from bot.said import VIETNAM
+
+
+def router(console: Console) -> APIRouter:
+    routes = APIRouter(dependencies=[Depends(member_of)])
+    house = console.house
+
+    @routes.get("/content")
+    async def content() -> Response:
+        now, library = house.now(), house.shelf.library
+        found = await house.store.read(lambda c: content_views.counts(c, library, now))
+        shelves = {name: library.of_topic(topic) for topic, name in words.topics().items()}
+        shown = {flow.id for flows in shelves.values() for flow in flows}
+        shelves["Việc khác"] = tuple(flow for flow in library.flows.values() if flow.id not in shown)
+        by_topic = [
+            (name, [(flow, found.get((flow.id, ""), Count())) for flow in flows]) for name, flows in shelves.items()
+        ]
+        return console.pages.answer(
+            "content.html", due=content_views.due_soon(library, now), hard=content_views.hardest(library, found),
+            by_topic=[(name, flows) for name, flows in by_topic if flows], articles=len(library.articles),
+            today=now.astimezone(VIETNAM).date(), days=content_views.LOOKED_BACK.days,
+        )  # fmt: skip
+
+    @routes.get("/content/{flow_id}")
+    async def flow_page(flow_id: str) -> Response:
+        now, library = house.now(), house.shelf.library
+        flow = library.flows.get(flow_id)
+        if flow is None:
+            raise HTTPException(404)
+        found = await house.store.read(lambda c: content_views.counts(c, library, now))
+        steps = content_views.drawn(library, flow, found)
+        return console.pages.answer(
+            "content_flow.html", flow=flow, steps=steps, map=laid_out(steps), days=content_views.LOOKED_BACK.days,
+            count=found.get((flow.id, ""), Count()), today=now.astimezone(VIETNAM).date(),
+        )  # fmt: skip
+
+    return routes
