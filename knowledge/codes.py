@@ -16,21 +16,22 @@ _NUMBER = re.compile(
     rf"\d\d[ .\-]\d{{3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})"
     rf"(?![\w/]|[.,\-]\d| \d)(?!{_GAP}\d)"
 )
-PHONE = re.compile(r"(?<!\d)(?:\+?84[ .\-]?|0)[235789](?:[ .\-]?\d){8,9}(?!\d)|1[89]00(?:[ .]?\d){2,6}")
+PHONE = re.compile(r"(?<!\d)(?:\+?84[ .\-]?|0)[235789](?:[ .\-]?\d){8,9}(?!\d)|(?<!\d)1[89]00(?:[ .]?\d){2,6}")
 _NAMED = re.compile(
-    r"(?<![a-z])(?:(?:ma|so|day so|chuoi so|chu so) (?:so )?(?:xac ?(?:nhan|minh|thuc)|bi mat|bao (?:ve|mat)|khoi phuc|"
-    r"unlock|mo khoa|kich hoat|dang nhap|otp|pin|puk|bin|code|truy cap|an toan|giao dich)|"
+    r"(?<![a-z])(?:(?:ma|code|so|day so|chuoi so|chu so) (?:so )?(?:xac ?(?:nhan|minh|thuc)|bi mat|bao (?:ve|mat)|"
+    r"khoi phuc|unlock|mo khoa|kich hoat|dang nhap|otp|pin|puk|bin|code|truy cap|an toan|giao dich)|"
     r"(?:verify|verification|security|confirmation|login|access) code|authenticator|(?:xac thuc|bao mat) (?:2|"
     r"hai) (?:lop|buoc)|"
     r"(?:mat ?khau|mk|pass(?:word)?|pw) (?:[a-z]+ ){0,4}(?:la|:|ghi|dat|de|nhap|go)|otp|o te pe|mxn|mxt|smart ?otp|"
-    r"pass ?code|pin|puk|mat ma|mat khau|khoa man hinh)(?![a-z])"
+    r"pass ?code|pass(?:word)?|pin|puk|mat ma|mat khau|khoa man hinh)(?![a-z])"
 )
 _ARRIVED = re.compile(
     r"(?<![a-z])(?:(?:gui|goi|nhan|ban|bao|hien|chay|nhay|no)(?: [a-z]+){0,3} (?:ve|vo|vao|toi|qua|len)(?: [a-z]+){0,2}"
-    r" (?:may|dt|dien thoai|zalo|mail|tin nhan|so)|ve may|tin nhan|nhan duoc|vua (?:nhan|gui|goi|toi|ve)|"
+    r" (?:may|dt|dien thoai|zalo|viber|telegram|facebook|fb|e?mail|gmail|sms|tin nhan|so)|"
+    r"ma (?:may|gi|bao nhieu|so may)|ve may|tin nhan|nhan duoc|vua (?:nhan|gui|goi|toi|ve)|"
     r"moi (?:gui|goi|nhan|nhay|ve)|tong dai (?:gui|goi|nhan)|(?:doc|dua|cho|gui|goi|nhap|bam|dien|go)(?: [a-z]+){0,4}"
     r" (?:ma|so|code|day so)|doc (?:cho|giup|gium|dum)(?: [a-z]+){1,2}|(?:doc|nhap|bam|dien|go) (?:la|di|no|nha|nhe|"
-    r"ne|duoc|roi)|ma (?:nay|do|ne|so|nhan|gui|goi|la)|"
+    r"ne|duoc|roi)|ma (?:nay|do|ne|so|nhan|gui|goi|la|no (?:ra|gui|bao|hien|cho|doi))|"
     r"cai ma)(?![a-z])"
 )
 _OTHER = re.compile(
@@ -49,8 +50,29 @@ _SENDER = r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|
 _JUST_A_CODE = re.compile(
     rf"(?<![a-z])(?:(?:gui|goi|nhan|ve|doc|dua|cho|nhap|lo|{_SENDER})(?![a-z])[^\d\0]{{0,30}}(?<![a-z])(?:ma|code)"
     rf"(?: (?:la|nay|do|ne|no))?|{_SENDER} (?:gui|goi|nhan|bao|hien|doi)(?: so| ma)?|(?:ma|code) (?:vao |vo |"
-    rf"cua )?{_SENDER}"
+    rf"cua )?{_SENDER}(?: (?:gui|bao|la|moi|ve))?"
     r"|(?:[4-8]|bon|nam|sau) (?:chu )?so(?: la)?)[ :]{1,2}$"
+)
+_LOCK = re.compile(  # what opens a phone is a secret, though "dien thoai" stands before it
+    r"(?<![a-z])(?:(?:ma|so|mat ma|pin) (?:so )?(?:mo )?khoa(?! (?:hoc|noi|ngoai|san|nhi|hang|hoa|tap))(?: [a-z]+){0,6}"
+    r"|mo khoa[^\d\0]{0,40}(?<![a-z])ma(?: so)?"
+    r"(?: la)?)[ :]{1,2}$"
+)
+_ENTERED = re.compile(
+    r"(?<![a-z])(?:bam|nhap|go|danh)(?: (?:ma|so|pin|cai|vo|vao|la)){0,2} (?P<code>\d{4,8})"
+    r"(?= (?:sai )?(?:\d|may) lan|(?: [a-z]+){0,3} sai(?![a-z])"
+    r"|(?: (?:ma|thi|no|may|hoai|van|nhung|cu|roi|dt)){0,4}"
+    r" (?:khong|hong|hem|hok|ko) (?:[a-z]+ )?(?:mo|vo|vao|nhan|chiu|dung)(?![a-z]))"
+)
+_SPOKEN_AS_CODE = re.compile(r"(?<![a-z])(?:ma|pin|pass)(?: so)? (?:la|:|ghi|de|dat)[ :]{0,2}$")
+_ACCOUNT_AND_WORD = re.compile(  # facebook: 0394118205 - yeucontrai1
+    r"(?<![a-z])(?:facebook|fb|zalo|g?mail|tk|tai khoan|nick|vneid|shopee|icloud|tiktok|dang nhap|user)(?![a-z])"
+    r"[^\d\0]{0,20}(?:0\d{9}|\S{3,30}@[a-z]+\.[a-z.]+) ?[-/|,;+] ?(?P<word>(?=[^\s]*\d)(?=[^\s]*[a-z])[^\s\0,;]{6,30})"
+)
+_SAYS_WHAT_FOR = re.compile(  # 50917 la ma dat lai mat khau
+    r" (?:la (?:ma|code)|de)(?: [a-z]+){0,2}? "
+    r"(?:xac ?(?:nhan|minh|thuc)|dat lai|dang nhap|khoi phuc|kich hoat|otp|bao mat)|"
+    r" la (?:ma|code)(?: (?:gi|do|nay|ha|a|nha|khong|hong|phai))*\W*$"
 )
 _COUNTED = re.compile(r"\d (?:chu )?so\b")
 _UNIT_AFTER = re.compile(
@@ -60,11 +82,12 @@ _UNIT_AFTER = re.compile(
 _POLITE = r"(?:da|a|ne|nha|nhe|day|vang|u|ok|oke|con|bac|co|chu|em|anh|chi|ong|ba|oi|di|do|roi|la|ma|cua|tui|toi|no)"
 _BARE_ANSWER = re.compile(
     rf"\W*(?:{_POLITE}\W+){{1,5}}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|"
-    rf"\d(?: \d){{5}})(?<!000)(?:\W+{_POLITE}){{0,3}}\W*"
+    rf"\d(?:[ .\-]\d){{5}})(?<!000)(?:\W+{_POLITE}){{0,3}}\W*"
 )
 _THREE = rf"(?P<code>\d{{3,4}}|\d \d \d(?: \d)?|{NUMERAL}(?: {NUMERAL}){{2}})(?![\w/]|[.,\-]?\d| \d)"
 _CARD_BACK = re.compile(
-    r"(?<![a-z])(?:cvv2?|cvc2?|ma (?:bao mat|an toan)(?: the)?|mat sau|sau lung|phia sau|sau the|"
+    r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma (?:so )?(?:(?:3|ba|4|bon) (?:chu )?so|sau|bao mat|an toan)(?: the)?|"
+    r"mat sau|sau lung|phia sau|sau the|"
     r"(?:lan|va|voi|kem|cung) (?:ca )?ma)(?![a-z])"
     rf"(?:[ :,(]{{1,2}}(?:tin|dung|[34]|ba|bon|so|ghi|la|co|in|the|cua|no|con|lay|minh|em|"
     rf"toi)(?![a-z0-9]))*[ :=]{{1,2}}{_THREE}"
@@ -73,7 +96,7 @@ _THEN_BACK = re.compile(rf"(?<![\w.,/]){_THREE}(?= (?:lam |la |do )?(?:so |ma )?
 _AFTER_EXPIRY = re.compile(
     r"(?<!\d)(?:0\d|1[0-2])/(?:20)?\d\d(?:[ ,;:.\-]|cvv|cvc|ma){1,3}(?P<code>\d{3,4})(?![\w/.]|,\d)"
 )
-_CARD_SAID = re.compile(r"the|ma an toan|visa|master|cvv|cvc|napas|\0")
+_CARD_SAID = re.compile(r"the|ma an toan|visa|master|cvv|cvc|ccv|napas|\0")
 _BEHIND = re.compile(
     r"(?<![a-z])so (?P<code>\d{3}) (?:o |in )?(?:(?:mat|phia|dang) )?(?:sau(?: lung)?|lung)(?: the)?(?![a-z])"
 )
@@ -81,15 +104,19 @@ _PREFIXED = re.compile(r"(?<![a-z0-9])g-(?P<code>\d{6})(?!\d)")
 _HYPHENED = re.compile(
     r"(?<![\w\-])(?P<code>(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9]{3,4}-[a-z0-9]{3,4})(?![\w\-])"
 )
-_SPELT = re.compile(r"(?<![a-z])ma (?P<code>(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,8})(?![\w\-])")
-_LETTERS_ASKED = re.compile(r"dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
+_SPELT = re.compile(
+    r"(?<![a-z])(?:ma|code)(?: (?:kich hoat|xac ?(?:nhan|thuc|minh)|khoi phuc|dang nhap|dat lai|bao mat|du phong|otp)"
+    r"(?: [a-z]+){0,3}?)?(?: la)?[ :]{1,2}(?P<code>(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,8})(?![\w\-])"
+)
+_LETTERS_ASKED = re.compile(r"kich hoat|dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 
+_PIN = re.compile(r"(?<![a-z])(?:pin|puk|passcode|ma (?:khoa|may|the))(?![a-z])")
 _PASSWORD = re.compile(
     r"(?<![a-z0-9])(?:mat ?khau|m\.?khau|mk|pass?(?:w(?:or?d?|d)?)?|pwd?|mat ma|pass ?code)(?![a-z0-9])"
 )
 _TOKEN = re.compile(r"(?<![^\s\"'“(:=,\-])[^\s\"'“”(),;:=\0\[\]]{5,40}")
 _CODE_LIKE = re.compile(
-    r"\d+[a-z%]{1,4}\d*|[a-z]{1,2}\d{8,}[a-z]{0,2}|\d\d[a-z]\d?-?[\d.]+|(?:muc|cap|buoc|lan|so|quan|phuong|to|ap|"
+    r"\d{1,3}[a-z%]{1,4}\d*|\d+(?:k|d|m|w|v|tr|vnd|mah|mb|gb|kg|dong|trieu)|[a-z]{1,2}\d{8,}[a-z]{0,2}|\d\d[a-z]\d?-?[\d.]+|(?:muc|cap|buoc|lan|so|quan|phuong|to|ap|"
     r"thang|iphone|"
     r"samsung|android|oppo|nokia|windows|vneid|ios|redmi|note|galaxy|phien|ban|loi|sdk|qd|tt|nd|gt|wifi|sim|"
     r"the)[\-.]?\d[\w.]*|"
@@ -101,6 +128,12 @@ _WORD_AND_YEAR = re.compile(
     r"|chu (?P<only>[a-z]{4,20}) so (?P<digits>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
 )
 _NEVER_ORDINARY = re.compile(r"(?<![\w@./])(?=[^\s,;]*\d)[^\W\d_]{1,20}[@#$*][^\s,;./@\0\[\]]{1,20}(?![\w@])")
+_ENDING_ODD = re.compile(r"(?<![\w@./])[a-z]{2,20}(?:\d{2,8}[@#$*]+|\d{4}!)(?!\w)")  # Nam1958@
+_OLD_AND_NEW = re.compile(
+    r"(?<![a-z])(?:cu|tu|dang la)(?: la)?[ :]{1,2}(?P<old>[^\s\0,;]{4,30})(?:[,;]| roi| doi| ma)?"
+    r" (?:moi|sang|qua|thanh)(?: la)?[ :]{1,2}(?P<new>[^\s\0,;]{4,30}|(?=\0))"
+)
+_FOREIGN_WORD = re.compile(r"[a-z]{8,}|(?=[^\s]*\d)\S{4,}")  # no Vietnamese syllable is so long
 _KNOWN_NAME = re.compile(
     r"bank|gram|book|mess|money|phone|authent|shop|account|password|android|samsung|digi|smart|itunes|store|viet|wifi"
 )
@@ -121,6 +154,9 @@ def _numbers(bare: str) -> Iterator[Span]:
         for pattern in (_CARD_BACK, _THEN_BACK, _AFTER_EXPIRY):
             for match in pattern.finditer(bare):
                 yield *match.span("code"), "cvv"
+    for match in _ENTERED.finditer(bare):
+        if not (HOTLINE.match(match["code"]) or re.fullmatch(r"[1-9]\d*000", match["code"])):
+            yield *match.span("code"), "otp"
     for match in _PREFIXED.finditer(bare):
         yield *match.span("code"), "otp"
     for match in _BEHIND.finditer(bare):
@@ -146,13 +182,19 @@ def _may_be_code(bare: str, start: int, end: int) -> bool:
     code, before, after = bare[start:end], bare[max(0, start - 90) : start], bare[end : end + 45]
     if DATE.match(bare, start) or MONEY_AFTER.match(bare, end) or HOTLINE.match(code):
         return False
+    if "khoa" in before and _LOCK.search(before):
+        return True
     if _OTHER.search(before) or code.endswith("000"):
         return False
     size = len(re.findall(_SAID, code))
     if size < 6 and (_SHORT_NUMBER.search(before) or _UNIT_AFTER.match(bare, end)):
         return False
     spoken = bool(re.search("[a-z]", code))
+    if spoken and _SPOKEN_AS_CODE.search(before):
+        return True
     named = [match.end() for match in _NAMED.finditer(before)]
+    if size in (5, 6, 7) and _SAYS_WHAT_FOR.match(after) and (code.isdigit() or spoken):
+        return True
     if size in (6, 8):
         return bool(named or _NAMED.search(after) or _ARRIVED.search(before) or (_ARRIVED.search(after) and not spoken))
     if len(code) < 6 and code.isdigit() and _JUST_A_CODE.search(before):
@@ -173,6 +215,19 @@ def _tokens(text: str, bare: str) -> Iterator[Span]:
     for match in _NEVER_ORDINARY.finditer(bare):
         if not bare[match.start() : match.end()].startswith(("tp-", "http")):
             yield *match.span(), "password"
+    for match in _ACCOUNT_AND_WORD.finditer(bare):
+        yield *match.span("word"), "password"
+    for match in _ENDING_ODD.finditer(bare):
+        yield *match.span(), "password"
+    places = [match.span() for match in _PASSWORD.finditer(bare)]
+    places += [match.span() for match in _PIN.finditer(bare)]
+    for match in _OLD_AND_NEW.finditer(bare):
+        if _near(places, match.start(), before=40, after=0):
+            yield from (
+                (*match.span(part), "password")
+                for part in ("old", "new")
+                if _FOREIGN_WORD.fullmatch(match[part]) and not PHONE.match(match[part])
+            )
     places = [match.span() for match in _PASSWORD.finditer(bare)]
     if not places:
         return

@@ -42,6 +42,7 @@ class Link:
     owner: Official | None = None  # who it is, or whom it imitates
 
 
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml where it was built in
 _DEFANGED = (
     (re.compile(r"h(?:xx|\*\*)p(s?)", re.I), r"http\1"),
     (re.compile(r"\s?[\[({]\s?(?:\.|dot|cham)\s?[\])}]\s?", re.I), "."),
@@ -106,7 +107,7 @@ class Links:
             for name in row.names:
                 names.setdefault(name, row)
         _suffixes()  # or the first message would wait for it
-        lists = yaml.load((folder / "links.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  makes text only
+        lists = yaml.load((folder / "links.yaml").read_text("utf-8"), Loader=_LOADER)  # noqa: S506  makes text only
         return cls(officials, names, _Lists(**{key: frozenset(words) for key, words in lists.items()}))
 
     def find(self, text: str) -> tuple[Link, ...]:

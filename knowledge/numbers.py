@@ -57,7 +57,7 @@ _ID_LOOSE = re.compile(
 )
 _NOT_SURE_ACCOUNT = re.compile(
     r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|so du|sd|so tien|otp|pin|zalo|"
-    r"tien|"
+    r"(?<!nhan )(?<!lanh )tien|"
     r"ngay|luc|don|ho so|vneid|dvc)(?![a-z])|[+]"
 )
 _LETTERED = re.compile(
@@ -75,7 +75,7 @@ _CODE_WORD = re.compile(
     r"(?<![a-z])(?:(?:ma|so) (?:don(?: hang)?|van don|gd|giao dich|ho so|hs|khach hang|kh|buu gui|hoa don|"
     r"bien lai|danh ba|"
     r"bien nhan|tham chieu|the bhyt|bhyt|bhxh|bao hiem|hop dong|hd|cong to|dong ho|thue|chung tu|phieu)|"
-    r"don hang|van don|"
+    r"don|van don|"
     r"buu gui|buu pham|hoa don|ma gd|mst|ma so thue|ref|order|ft|serial|seri|imei|ma vach|so khung|"
     r"so may|hop dong|bien lai|"
     r"giao dich|bhxh|"

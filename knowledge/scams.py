@@ -18,6 +18,7 @@ from knowledge.wording import Wording
 
 Verdict = Literal["scam", "suspicious", "official", "unknown"]
 
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml where it was built in
 _SCAM, _SUSPICIOUS = 4, 2  # scores from which
 _WORDS_OF_A_MESSAGE = 8
 _MARKS = {
@@ -79,7 +80,7 @@ class ScamCheck:
     @classmethod
     def load(cls, folder: Path) -> "ScamCheck":
         """Reads official_domains.tsv, links.yaml and patterns.yaml of `folder`."""
-        data = yaml.load((folder / "patterns.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  makes text only
+        data = yaml.load((folder / "patterns.yaml").read_text("utf-8"), Loader=_LOADER)  # noqa: S506  makes text only
         return cls(
             links=Links.load(folder),
             intents=(intents := {name: re.compile("|".join(parts)) for name, parts in data["intents"].items()}),
@@ -133,7 +134,7 @@ class ScamCheck:
         logit = self.wording.score(folded, marks) + 0.4
         if logit > 0:
             most = 1.5 if "hotline" in marks else 5
-            return min(3 * logit, most) if len(folded.split()) >= _WORDS_OF_A_MESSAGE else 0
+            return min(3.7 * logit, most) if len(folded.split()) >= _WORDS_OF_A_MESSAGE else 0
         return max(2 * min(logit + 1, 0), -4)
 
     def _marks(self, text: str, folded: str, links: tuple[Link, ...]) -> frozenset[str]:

@@ -114,18 +114,19 @@ _CODE_BEFORE = re.compile(
 _CODE_BARE = re.compile(
     r"\b(?<!mat )(?:ma|code|ma so|doc so|doc ma so)(?: (?:\d|sau) so)?(?: (?:do|nay|kia|no|la|ay|gui|ve|thi|"
     r"minh|cua|toi|e|em)){0,4}"
-    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?![\d.,/\-]*\d)"
+    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?:[ .\-]\d){{5}})(?![\d.,/\-]*\d)"
 )
 _CODE_SIX = re.compile(
-    r"\b(?:(?:6|sau) (?:chu )?so\b(?: [a-z]+){0,6}|ma (?:ne|nay|no|do|day)|so 6 chu(?: [a-z]+){0,2}|(?:nhap|doc|"
+    r"\b(?<!ve so )(?<!to ve )(?<!dien thoai )(?:(?:6|sau) (?:chu )?so\b(?: [a-z]+){0,6}|ma (?:ne|nay|no|do|day)|"
+    r"so 6 chu(?: [a-z]+){0,2}|(?:nhap|doc|"
     r"dien)(?: (?:lai|dum|giup|cai|no|vo|vao))?"
     r"|(?:nhap|doc|dien|gui|dua|cho|nhan)(?: [a-z]+){0,3} (?:ma|code|otp)(?: [a-z]+){0,3})"
-    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?: \d){{5}})(?<!000)(?![\d.,/\-]*\d)"
+    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?:[ .\-]\d){{5}})(?<!000)(?![\d.,/\-]*\d)"
 )
 _CODE_NAMED = re.compile(
     r"\b(?:ma|code)(?! (?:don|ho so|hs|khach|kh\b|van don|giam|gd|giao dich|so thue|buu|tinh|xa|loi|vung|hang|qr|"
     r"vach|tra|danh|hop|hoa|cong|bhxh|bhyt|the|pin|khoa|ung dung))"
-    rf"(?: [a-z]+){{0,7}}? (?:la|:|ne|ni|day) ?(?P<code>\d{{6}}|\d{{8}}|\d(?: \d){{5}}|"
+    rf"(?: [a-z]+){{0,7}}? (?:la|:|ne|ni|day) ?(?P<code>\d{{6}}|\d{{8}}|\d(?:[ .\-]\d){{5}}|"
     rf"{NUMERAL}(?: {NUMERAL}){{5}})(?<!000)(?![\w/]|[.,\-]\d| \d)"
 )
 _OTHER_NUMBER = re.compile(
@@ -135,11 +136,11 @@ _OTHER_NUMBER = re.compile(
 )
 _OTP_SAID = re.compile(_OTP)
 _SIX_NEAR = re.compile(
-    r"(?<![\w.,/+\-])(?<!\d )(?P<code>\d{6}|\d(?: \d){5}|\d{3} \d{3}|\d\d \d\d \d\d)(?<!000)(?![\w/]|[.,\-]\d| \d)"
+    r"(?<![\w.,/+\-])(?<!\d )(?P<code>\d{6}|\d(?:[ .\-]\d){5}|\d{3} \d{3}|\d\d \d\d \d\d)(?<!000)(?![\w/]|[.,\-]\d| \d)"
 )
-_CODE_ALONE = re.compile(r"\s*(?P<code>\d{6}|\d{3}[ .\-]\d{3}|\d\d(?: \d\d){2}|\d(?: \d){5})(?<!000)[\s.!?]*")
+_CODE_ALONE = re.compile(r"\s*(?P<code>\d{6}|\d{3}[ .\-]\d{3}|\d\d(?: \d\d){2}|\d(?:[ .\-]\d){5})(?<!000)[\s.!?]*")
 _CVV = re.compile(
-    r"(?<![a-z])(?:cvv2?|cvc2?|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
+    r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
     r"so) (?:o )?(?:mat )?sau (?:lung )?(?:the|lung)|sau lung(?: the)?|(?:3|ba) (?:chu )?so (?:o )?(?:mat |phia |"
     r"dang )?sau(?: the)?)(?![a-z0-9])"
     rf"(?:[ ,:()\-]{{1,3}}(?:cua|tren|sau|the|la|toi|em|tui|con|minh|mat|ma|so|visa|ghi|in|atm)){{0,6}}{_END}"
@@ -194,7 +195,7 @@ def _date_or_dial(bare: str, start: int, end: int) -> bool:
 _PASSWORD_WORD = re.compile(
     r"(?<![a-z0-9])(?:(?P<sure>mat ?khau|m[aâ]t kh[aâ]u|mkhau|m\.khau|pass?word|passwd|passcode|pass ?code|pwd?|"
     r"mat ma|(?:ma )?khoa man hinh)|(?P<pass>pass|pas)"
-    r"|(?P<mine>mk)|(?P<pin>(?:(?P<sure_pin>ma |so )pin|pin)))(?![a-z])"
+    r"|(?P<mine>mk)|(?P<pin>(?P<sure_pin>(?:ma |so )pin|pin(?= (?:sim|the|atm)(?![a-z])))|pin))(?![a-z])"
 )
 _OWNER = (
     r"(?:cua|toi|tui|em|e|con|bac|minh|ba|ma|me|chong|vo|ong|chi|anh|no|vneid|app|ung dung|ngan hang|nh|bank|"

@@ -79,6 +79,8 @@ class _Lexicon:
 
 def strip_marks(text: str) -> str:
     """Vietnamese without its marks, case kept: "Đường" -> "Duong"."""
+    if text.isascii():
+        return text
     bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     return bare.replace("đ", "d").replace("Đ", "D")
 
@@ -164,12 +166,14 @@ def _without_digit_keys(words: tuple[str, ...]) -> Iterator[str]:
 def _meant(words: tuple[str, ...], lexicon: _Lexicon) -> Iterator[str]:
     previous = ""
     for at, word in enumerate(words):
-        following = strip_marks(words[at + 1]) if at + 1 < len(words) else ""
-        meaning = next((m for m in lexicon.meanings.get(word, ()) if m.fits(previous, following)), None)
+        meaning = None
+        if meanings := lexicon.meanings.get(word):  # few words have any: what stands around them is looked at only then
+            before, after = strip_marks(previous), strip_marks(words[at + 1]) if at + 1 < len(words) else ""
+            meaning = next((m for m in meanings if m.fits(before, after)), None)
         said = (word,) if meaning is None else meaning.words
         yield from said
         if said:
-            previous = strip_marks(said[-1])
+            previous = said[-1]
 
 
 def _renamed(words: list[str], lexicon: _Lexicon) -> Iterator[str]:

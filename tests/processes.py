@@ -133,10 +133,10 @@ class Crowd:
         await telegram.press(CHAT[asked[0]["member_id"]], "Nhận")
         await self.quiet()
 
-    async def writes(self, chat: int, seconds: float) -> int:
+    async def writes(self, chat: int, until: asyncio.Event) -> int:
         """A resident writes one line after the other. How many they were."""
-        end, number = time.monotonic() + seconds, 0
-        while time.monotonic() < end:
+        number = 0
+        while not until.is_set():
             await self.telegram.says(chat, f"lời {chat}.{number}")
             number += 1
             await asyncio.sleep(self.telegram.chance.random() * 0.1)

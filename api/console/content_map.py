@@ -11,9 +11,9 @@ from api.console.content_views import Drawn
 WIDTH = 360
 _LEFT, _RIGHT = 40, 300
 _ROW, _BOX = 72, 56
-#: how far a bow stands out: over one step, and over all of them
-_NEAR, _FAR, _FAR_BACK = 10, 54, 34
-_MOST_LETTERS = 22
+#: how far a bow is pulled out, over one step and over all of them; it reaches three quarters of that
+_NEAR, _FAR, _FAR_BACK = 12, 76, 50
+_MOST_LETTERS = 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

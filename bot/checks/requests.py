@@ -27,12 +27,10 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _PRIVATE_IN = re.compile(rf"\b{_PRIVATE}\b", re.IGNORECASE)
-#: it is forbidden, told of others, over, or done by themselves
-_NOT_ASKED = re.compile(
-    r"\b(?:đừng|không|chớ|khỏi|chưa|hổng|chẳng|ai|lỡ|họ|kẻ gian|người ta|người lạ|tự|đòi|kêu|biểu|dụ|hỏi|bắt|máy gửi|"
-    r"tin nhắn|tin)\b",
-    re.IGNORECASE,
-)
+#: forbidden, over, or told of others: anywhere in the sentence before it
+_TOLD = re.compile(r"\b(?:đừng|ai|lỡ|họ|kẻ gian|người ta|người lạ|đòi|kêu|biểu|dụ)\b", re.IGNORECASE)
+#: denied, or done by themselves: in its own clause
+_DENIED = re.compile(r"\b(?:không|chớ|khỏi|chưa|hổng|chẳng|tự|hỏi|bắt|máy gửi|tin nhắn|tin)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"“[^”]*”")  # the name of a button, or words to be written
 _SENTENCE = re.compile(r"[^.!?…\n]+")
 _MESSAGE = (
@@ -49,6 +47,12 @@ def requests(passages: tuple[Passage, ...]) -> Iterator[Problem]:
         for sentence in _SENTENCE.finditer(text):
             pattern = _PRIVATE_IN if passage.verb == "ask" else _ASKED
             found = pattern.search(sentence.group())
-            if found and not _NOT_ASKED.search(sentence.group()[: found.end()]):
+            if found and _is_asked(sentence.group(), found):
                 at = sentence.start() + found.start()
                 yield passage.problem(_MESSAGE.format(found.group().strip()[:60]), at)
+
+
+def _is_asked(sentence: str, found: re.Match[str]) -> bool:
+    """In "nếu không được, Bác gửi con mã OTP" nothing is denied: the clause begins at the comma."""
+    clause = max(sentence.rfind(sign, 0, found.start()) for sign in ",;:") + 1
+    return not _TOLD.search(sentence[: found.end()]) and not _DENIED.search(sentence, clause, found.end())

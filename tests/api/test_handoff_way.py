@@ -89,12 +89,13 @@ async def _state(service: Service, chat: int) -> str:
 async def test_the_summary_says_where_the_resident_was_stuck(service: Service) -> None:
     await service.says(TU, "/start vneid-tao-tai-khoan")
     await service.press(TU, "Làm tài khoản mới")
+    await service.press(TU, "Mức 1 ở nhà")
     await service.press(TU, "Chưa có, hoặc đã hết hạn")
     await service.press(TU, "Bị vướng")
     await service.press(TU, "Thông tin bị sai")
     await service.hands_off(TU, "sai ngày sinh")
     summary = service.last(CHAT[LAN])
-    assert "Đang làm: Tạo tài khoản VNeID, bước 4 trong" in summary
+    assert "Đang làm: Tạo tài khoản VNeID, bước 5 trong" in summary
     assert "Đã thử: Thông tin bị sai" in summary
     case = await service.case()
     assert (case["flow"], case["step"]) == ("vneid-tao-tai-khoan", "lam-the")
@@ -179,6 +180,7 @@ async def test_from_the_console_to_a_resident_on_telegram(service: Service) -> N
 async def test_after_the_end_the_bot_goes_on_where_they_were(service: Service) -> None:
     await service.says(TU, "/start vneid-tao-tai-khoan")
     await service.press(TU, "Làm tài khoản mới")
+    await service.press(TU, "Mức 1 ở nhà")
     await service.hands_off(TU)
     await service.press(CHAT[LAN], "Nhận")
     await service.press(CHAT[LAN], "Xong rồi")

@@ -31,7 +31,9 @@ async def check(one: Crowd, written: dict[int, int]) -> None:
 
 
 async def write_all(one: Crowd, seconds: float) -> dict[int, int]:
-    counts = await asyncio.gather(*(one.writes(chat, seconds) for chat in RESIDENTS))
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, over.set)
+    counts = await asyncio.gather(*(one.writes(chat, over) for chat in RESIDENTS))
     return dict(zip(RESIDENTS, counts, strict=True))
 
 

@@ -221,6 +221,7 @@ def test_figures(text: str, source: str, says: str) -> None:
         ("Bác chụp thẻ căn cước rồi gửi cho con.", "do", True),
         ("Bác gõ số căn cước vô đây.", "do", True),
         ("Số căn cước của Bác là gì ạ?", "ask", True),
+        ("Nếu không được, Bác gửi con mã OTP.", "do", True),
         ("Bác chụp giấy tờ, gửi lên cổng.", "do", False),
         ("Đừng gửi mã OTP cho ai, kể cả con.", "do", False),
         ("Bác đừng nhắn mã cho ai. Bác gõ mã OTP vô ô trên máy.", "do", False),

@@ -290,6 +290,29 @@ def test_a_question_may_be_left_out(library: Library) -> None:
     assert talk.at == "thu/ngay"
 
 
+# --- an article leads on -------------------------------------------------------------------------------------------
+
+
+def guides(talk: Talk) -> list[str]:
+    return [choice.id.removeprefix("flow:") for choice in talk.choices if choice.id.startswith("flow:")]
+
+
+def test_the_flows_that_the_question_finds_are_offered_first(library: Library) -> None:
+    talk = Talk(library)
+    talk.say("tra cuu quy hoach o dau")
+    first, second = guides(talk)
+    assert first == "app-tinh-quy-hoach"
+    assert library.flows[second].topic == "app-tinh"
+
+
+def test_a_paused_flow_is_no_guide(library: Library) -> None:
+    talk = Talk(library)
+    for text in ("/start app-tinh-quy-hoach", "menu", "tra cuu quy hoach o dau"):
+        talk.say(text)
+    assert "app-tinh-quy-hoach" not in guides(talk)
+    assert len(guides(talk)) == 2
+
+
 # --- buttons -------------------------------------------------------------------------------------------------------
 
 

@@ -76,9 +76,12 @@ def test_from_stuck_to_helped(town: Served, chromium: Browser) -> None:
 
         bac.goto(town.url)
         bac.get_by_role("button", name="Bắt đầu").tap()
+        tap(bac, "VNeID, căn cước")
         tap(bac, "Tạo tài khoản VNeID")
-        hears(bac, "Bác cần việc nào")
+        hears(bac, "Làm VNeID không mất tiền")
         tap(bac, "Làm tài khoản mới")
+        hears(bac, "VNeID có 2 mức")
+        tap(bac, "Mức 1 ở nhà")
         hears(bac, "thẻ căn cước gắn chip")
         tap(bac, "Chưa có, hoặc đã hết hạn")
         hears(bac, "Công an xã")

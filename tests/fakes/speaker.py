@@ -1,6 +1,6 @@
 """An engine that reads aloud, for tests: `python speaker.py OUT LOG` hums its input and adds it to LOG as a line.
 
-A word "hỏng" in the file LOG.broken's place makes it fail: while that file is there it ends with 1.
+While a file LOG.broken is there it ends with 1 and makes nothing.
 """
 
 import sys
