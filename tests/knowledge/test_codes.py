@@ -36,6 +36,18 @@ STRANGERS = [
         ("số căn cước 0 7 9 . 0 6 3 . 0 0 1 . 2 3 4", "0 6 3"),
         ("số tài khoản của má tui đây 4807 2052 18835", "4807 2052 18835"),
         ("số tk 711A12345678 vietinbank", "711A12345678"),
+        ("22841 la ma dat lai mat khau Facebook cua ban", "22841"),
+        ("mã sáu số 1.8.2.7.4.0", "1.8.2.7.4.0"),
+        ("đổi pin từ 110011 sang 220022 mà không cho", "110011"),
+        ("mk cũ hoanganh mới Lananh99", "hoanganh"),
+        ("ghi ra giấy nè: vneid Nam1958!, ngân hàng Nam1958@", "Nam1958"),
+        ("sim này pin 4455 puk 71900382", "71900382"),
+        ("thẻ 4111111111111111 exp 10/27 ccv 835", "835"),
+        ("mã mở khóa điện thoại bà để 147258", "147258"),
+        ("con ơi ngoại bấm 2580 mà máy không mở", "2580"),
+        ("bà nhớ mã là mot chin bon bay mà bấm hong vo", "mot chin bon bay"),
+        ("ma khoi phuc K7P2MX", "K7P2MX"),
+        ("zalo: 0900000121 - concutung9", "concutung9"),
     ],
 )
 def test_a_secret_is_masked(text: str, secret: str) -> None:
@@ -55,6 +67,13 @@ def test_a_secret_is_masked(text: str, secret: str) -> None:
         "một hai ba bữa nữa con về",
         "mật khẩu của Samsung A05s đổi sao",
         "vé số 482913 có trúng không con",
+        "vé số 6 số 482913 trúng an ủi không",
+        "đơn 576420998173 hủy được không",
+        "bấm 1900 0000 mà không gọi được",
+        "mã khóa học 202611 của lớp",
+        "nhập 500000 không vào",
+        "pass lại phòng trọ 1800000",
+        "số cũ 0903111222 đổi sang mới 0903111333",
     ],
 )
 def test_an_ordinary_number_is_left(text: str) -> None:

@@ -40,6 +40,11 @@ def test_the_share_of_own_messages_told_right() -> None:
         "đánh giá khách sạn trên mạng, mỗi đơn 30k, làm đủ 3 đơn rút tiền liền",
         "Đại uý Hùng bên hậu cần đặt 50 suất cơm, nhờ chị mua giùm 10 thùng sữa, chị chuyển trước giúp đơn vị",
         "Bác cài UltraView lên rồi chia sẻ màn hình cho nhân viên ngân hàng sửa lỗi",
+        "Viện kiểm sát thông báo quý vị có lệnh triệu tập, nhấn phím 0 để gặp cán bộ",
+        "Muốn rút 12 triệu hoa hồng thì anh nạp thêm 4 triệu xác minh rồi mới rút được",
+        "có người tới nhà phát gạo rồi chụp căn cước quay mặt từng người",
+        "quán bún sáng nay ai dán đè mã QR khác, khách quét tiền vô tài khoản lạ",
+        "thợ tới nhà tự xưng nhân viên điện lực rồi đòi 600 ngàn thay dây",
     ],
 )
 def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
@@ -62,6 +67,9 @@ def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
         "má em đổi số rồi, số mới đây nè chị lưu đi",
         "Phường khuyên bà con cúp máy khi có người tự xưng công an đòi chuyển tiền",
         "nộp lệ phí trước bạ xe máy online sao em",
+        "Gọi 19001234 bấm phím 2 để nghe lịch cúp điện trong xã",
+        "ê mai tui ra chợ ăn bún hông, hôm bữa ông trả rồi",
+        "máy bơm kêu mà nước không lên, chú coi giùm con",
     ],
 )
 def test_a_real_message_is_not_called_a_scam(text: str) -> None:
