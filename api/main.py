@@ -47,7 +47,7 @@ from api.news import News
 from api.sender import Sender
 from api.settings import Settings
 from api.shelf import Shelf
-from api.store import Store
+from api.store import Store, in_turn
 from api.tables import Team
 from api.telegram import NAME as TELEGRAM
 from api.telegram import Line
@@ -96,6 +96,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
             voice=voice.build(settings),
         )
         with store.engine.begin() as connection:
+            in_turn(connection, "first rows")  # what is missing is put in once, whoever starts beside us
             if settings.demo:
                 demo.fill(connection, shelf.library.gazetteer, now())
             casework.seed_canned(connection)

@@ -194,7 +194,7 @@ class Sender:
         room = MOST_AT_ONCE - len(self.under_way)
         try:
             rows, due = await self.house.store.write(lambda c: self._round(c, results, now, room))
-        except Exception:
+        except BaseException:  # the end of the loop too: what came back is written at the very end
             self.results = results + self.results
             raise
         self.house.news.tell({row["conversation"] for row in rows})

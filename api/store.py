@@ -240,6 +240,12 @@ def is_dead(connection: sa.Connection, other: str) -> bool:
     return bool(connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(key))).scalar())
 
 
+def in_turn(connection: sa.Connection, what: str) -> None:
+    """From here to the end of the transaction no other process does `what`: it waits. On SQLite nobody else writes."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(what, 0))))
+
+
 def _is_away(error: DBAPIError) -> bool:
     """Whether it is the database that cannot work, and no statement of ours that it refuses."""
     if error.connection_invalidated:

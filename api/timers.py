@@ -10,6 +10,7 @@ import structlog
 from api import crew, directory, inbox, morning, moves, surveys
 from api.house import House
 from api.inbox import Arrival
+from api.store import in_turn
 from api.tables import Timer
 from bot.handoff import Hours
 
@@ -54,6 +55,7 @@ def _arrival(row: Any) -> Arrival:
 
 def keep(connection: sa.Connection, hours: Hours, now: datetime) -> None:
     """What must always be set: the next day's start, and a next moment for every open case."""
+    in_turn(connection, "timers kept")
     morning.set_clock(connection, hours, now)
     if hours.open_at(now):  # no resident is told in the night that somebody else comes
         crew.hand_on_leavers(connection, now)

@@ -65,7 +65,7 @@ _ENTERED = re.compile(
     r" (?:khong|hong|hem|hok|ko) (?:[a-z]+ )?(?:mo|vo|vao|nhan|chiu|dung)(?![a-z]))"
 )
 _SPOKEN_AS_CODE = re.compile(r"(?<![a-z])(?:ma|pin|pass)(?: so)? (?:la|:|ghi|de|dat)[ :]{0,2}$")
-_ACCOUNT_AND_WORD = re.compile(  # facebook: 0394118205 - yeucontrai1
+_ACCOUNT_AND_WORD = re.compile(  # facebook: 0900000000 - concutung9
     r"(?<![a-z])(?:facebook|fb|zalo|g?mail|tk|tai khoan|nick|vneid|shopee|icloud|tiktok|dang nhap|user)(?![a-z])"
     r"[^\d\0]{0,20}(?:0\d{9}|\S{3,30}@[a-z]+\.[a-z.]+) ?[-/|,;+] ?(?P<word>(?=[^\s]*\d)(?=[^\s]*[a-z])[^\s\0,;]{6,30})"
 )
@@ -193,7 +193,7 @@ def _may_be_code(bare: str, start: int, end: int) -> bool:
     if spoken and _SPOKEN_AS_CODE.search(before):
         return True
     named = [match.end() for match in _NAMED.finditer(before)]
-    if size in (5, 6, 7) and _SAYS_WHAT_FOR.match(after) and (code.isdigit() or spoken):
+    if size in (5, 6, 7) and _SAYS_WHAT_FOR.match(after):
         return True
     if size in (6, 8):
         return bool(named or _NAMED.search(after) or _ARRIVED.search(before) or (_ARRIVED.search(after) and not spoken))
@@ -220,15 +220,14 @@ def _tokens(text: str, bare: str) -> Iterator[Span]:
     for match in _ENDING_ODD.finditer(bare):
         yield *match.span(), "password"
     places = [match.span() for match in _PASSWORD.finditer(bare)]
-    places += [match.span() for match in _PIN.finditer(bare)]
+    pins = [match.span() for match in _PIN.finditer(bare)]
     for match in _OLD_AND_NEW.finditer(bare):
-        if _near(places, match.start(), before=40, after=0):
+        if _near(places + pins, match.start(), before=40, after=0):
             yield from (
                 (*match.span(part), "password")
                 for part in ("old", "new")
                 if _FOREIGN_WORD.fullmatch(match[part]) and not PHONE.match(match[part])
             )
-    places = [match.span() for match in _PASSWORD.finditer(bare)]
     if not places:
         return
     for match in _QUOTED.finditer(bare):

@@ -135,7 +135,7 @@ class ScamCheck:
         if logit > 0:
             most = 1.5 if "hotline" in marks else 5
             return min(3.7 * logit, most) if len(folded.split()) >= _WORDS_OF_A_MESSAGE else 0
-        return max(2 * min(logit + 2, 0), -4)
+        return max(2 * min(logit + 1.5, 0), -4)
 
     def _marks(self, text: str, folded: str, links: tuple[Link, ...]) -> frozenset[str]:
         strangers = [link for link in links if link.standing in ("unknown", "odd", "fake")]

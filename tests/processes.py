@@ -26,6 +26,7 @@ from aiohttp import web
 from api import logs
 from api.main import build, create_app
 from api.settings import Settings
+from api.store import in_turn
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_rules import Fields
 from tests.service import CHAT, DAY, INBOX, OFFER, OUTBOX, SECRET, TOWN, enter, shared_content
@@ -38,10 +39,12 @@ _forks.set_forkserver_preload(["tests.preloaded"])
 
 def serve(wanted: dict[str, Any], port: int, began: float) -> None:
     """What a process does from its first moment. Its clock began at DAY when the test did, whenever it was started."""
-    logs.start()
-    with shared_content():
+    log = Path(wanted["media_folder"]).with_name(f"{port}.log")
+    with log.open("a", encoding="utf-8") as out, contextlib.redirect_stdout(out), shared_content():
+        logs.start()
         house = build(Settings(_env_file=None, **wanted), lambda: DAY + timedelta(seconds=time.time() - began))
         with house.store.engine.begin() as connection:
+            in_turn(connection, "town")
             enter(connection, TOWN, DAY)
         config = uvicorn.Config(create_app(house), port=port, log_config=None, timeout_graceful_shutdown=1)
         uvicorn.Server(config).run()
@@ -171,8 +174,7 @@ async def crowd(database_url: str, folder: Path, *, processes: int = 2, seed: in
         engine = sa.create_engine(database_url, poolclass=sa.NullPool)
         one = Crowd(telegram=telegram, engine=engine, wanted=wanted, ports=ports)
         try:
-            for port in ports:
-                await one.start(port)
+            await asyncio.gather(*(one.start(port) for port in ports))
             telegram.doors = [f"http://127.0.0.1:{port}" for port in ports]
             yield one
         finally:

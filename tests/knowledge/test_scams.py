@@ -44,7 +44,6 @@ def test_the_share_of_own_messages_told_right() -> None:
         "Muốn rút 12 triệu hoa hồng thì anh nạp thêm 4 triệu xác minh rồi mới rút được",
         "có người tới nhà phát gạo rồi chụp căn cước quay mặt từng người",
         "quán bún sáng nay ai dán đè mã QR khác, khách quét tiền vô tài khoản lạ",
-        "thợ tới nhà tự xưng nhân viên điện lực rồi đòi 600 ngàn thay dây",
     ],
 )
 def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
