@@ -117,10 +117,11 @@ class Crowd:
             assert time.monotonic() < end, f"not within {within_s} s: {left[:3]}"
             await asyncio.sleep(0.05)
 
-    async def quiet(self) -> None:
+    async def quiet(self, within_s: float = 60) -> None:
         """Until every event is done and every message has come to an end."""
         events = sa.select(INBOX.c.id, INBOX.c.error).where(INBOX.c.done_at.is_(None))
-        await self.until(events.union_all(sa.select(OUTBOX.c.id, OUTBOX.c.error).where(OUTBOX.c.status < 2)))
+        unsent = sa.select(OUTBOX.c.id, OUTBOX.c.error).where(OUTBOX.c.status < 2)
+        await self.until(events.union_all(unsent), within_s)
 
     async def hands_off(self, chat: int) -> None:
         """This resident gets a case, and whoever is asked first takes it."""

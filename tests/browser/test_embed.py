@@ -156,7 +156,11 @@ def test_by_keyboard_alone(sites: Sites, chromium: Browser) -> None:
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
     expect(chat(page).get_by_role("button", name="Bắt đầu")).to_be_visible()
+    [inside] = [one for one in page.frames if one is not page.main_frame]
+    inside.wait_for_load_state("load")  # its script hears keys from then on, and it has the focus
+    inside.wait_for_function("document.hasFocus()")
     page.keyboard.press("Tab")
+    expect(chat(page).get_by_role("button", name="Bắt đầu")).to_be_focused()
     page.keyboard.press("Enter")
     expect(chat(page).locator("[data-out]")).to_have_count(1)
     page.keyboard.press("Escape")  # pressed inside the frame
