@@ -210,12 +210,12 @@ class Telegram:
     def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
         """Tries to give each possible id the keyboard that our message has.
 
-        Ids rise by one counter for all private chats of a bot, and by one for each supergroup. Only one plain text
-        can be asked for. A reply keyboard cannot be given again, so such a message is only touched.
+        Ids rise by one counter for all private chats of a bot, and by one for each supergroup. Only what goes as
+        one message can be asked for, a picture with its words among it. A reply keyboard cannot be given again, so such
+        a message is only touched.
         """
         markup = _markup(outgoing)
-        one = len(split(outgoing.text, TEXT_LIMIT)) == 1
-        if not one or outgoing.edits or outgoing.topic or outgoing.attachments:
+        if outgoing.edits or outgoing.topic or len(self.render(outgoing)) != 1:
             return ()
         same = {"reply_markup": markup} if "inline_keyboard" in markup else {}
         return tuple(

@@ -20,6 +20,7 @@ YES_NO: dict[str, Any] = {
     "choices": (Choice(id="done", label="Được rồi"), Choice(id="stuck", label="Chưa được")),
     "choice_ids": ("4.1", "4.2"),
 }
+PICTURED: dict[str, Any] = YES_NO | {"attachments": (Attachment(kind="photo", ref="media:7"),)}
 
 
 class Wire:
@@ -124,7 +125,9 @@ async def test_what_telegram_refuses_says_what_to_do(wire: Wire) -> None:
     assert refused.value.misconfigured
 
 
-@pytest.mark.parametrize("options", [YES_NO, {}, {"ask": "location"}], ids=["buttons", "plain", "keyboard"])
+@pytest.mark.parametrize(
+    "options", [YES_NO, {}, {"ask": "location"}, PICTURED], ids=["buttons", "plain", "keyboard", "picture"]
+)
 @pytest.mark.parametrize("done", [True, False], ids=["arrived", "lost"])
 @pytest.mark.parametrize("chat", [RESIDENT, TEAM], ids=["private", "group"])
 async def test_a_message_of_unknown_fate_is_asked_for(
@@ -132,7 +135,7 @@ async def test_a_message_of_unknown_fate_is_asked_for(
 ) -> None:
     earlier = await wire.send(text="Chào bác", chat=str(chat))
     await wire.fake.says(OTHER, "ai đó viết")  # takes an id of the shared counter
-    wire.fake.fail("sendMessage", 0, done=done)
+    wire.fake.fail("sendPhoto" if "attachments" in options else "sendMessage", 0, done=done)
     unsure = Outgoing(chat=str(chat), text="Được chưa bác?", **options)
     with pytest.raises(ServerDisconnectedError):
         await wire.post(wire.telegram.render(unsure)[0])
@@ -162,7 +165,7 @@ async def test_an_answer_that_says_neither_yes_nor_no_is_not_a_no(wire: Wire) ->
     ({"text": "x " * 3000}, "several messages"),
     ({"text": ""}, "none"),
     ({"text": "x", "edits": "5"}, "an edit can be repeated"),
-    ({"text": "x", "attachments": (Attachment(kind="photo", ref="media:7"),)}, "a file"),
+    ({"text": "x", "attachments": (Attachment(kind="photo", ref="media:7"),) * 2}, "two messages"),
 ])  # fmt: skip
 def test_what_cannot_be_asked_for(fields: dict[str, Any], why: str) -> None:
     assert Telegram("1:fake", "s").ask(Outgoing(chat="5", **fields), 1, frozenset(), 9) == (), why
