@@ -61,6 +61,18 @@ _HELD_BY = (
 _MEMBER = sa.select(_member).where(_member.c.id == sa.bindparam("member"))
 _NAME = sa.select(_conversation.c.name).where(_conversation.c.key == sa.bindparam("conversation"))
 _WRITE_LOG = _log.insert()
+#: its SET is what it is given
+_CHANGE = _case.update().where(_case.c.id == sa.bindparam("case"))
+_CALLED = (
+    sa.select(_member.c.called, _team.c.name)
+    .join(_team, _team.c.id == _member.c.team_id)
+    .where(_member.c.id == sa.bindparam("member"))
+)
+_OF_MESSAGE = sa.select(_outbox.c.case_id, _outbox.c.body).where(
+    _outbox.c.channel == sa.bindparam("channel"),
+    _outbox.c.chat == sa.bindparam("chat"),
+    _outbox.c.remote_id == sa.bindparam("remote_id"),
+)
 _UNSET_TIMER = _timer.delete().where(_timer.c.key == sa.bindparam("unset"))
 _SET_TIMER = _timer.insert()
 
@@ -76,6 +88,11 @@ def get(connection: sa.Connection, case_id: int) -> sa.RowMapping:
 def locked(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
     """The newest state of a case, which nobody else changes until this transaction ends."""
     return connection.execute(_LOCKED, {"case": case_id}).mappings().first()
+
+
+def change(connection: sa.Connection, case_id: int, **values: Any) -> None:
+    """These columns of a case that the caller has locked."""
+    connection.execute(_CHANGE, {"case": case_id, **values})
 
 
 def open_of(connection: sa.Connection, conversation: str) -> sa.RowMapping | None:
@@ -103,28 +120,21 @@ def leads(connection: sa.Connection, case: sa.RowMapping) -> list[sa.RowMapping]
 
 def called(connection: sa.Connection, member_id: int) -> str:
     """ "chị Lan, Tổ công nghệ số khu phố 3": how a resident is told who answers."""
-    query = sa.select(_member.c.called, _team.c.name).join(_team, _team.c.id == _member.c.team_id)
-    row = connection.execute(query.where(_member.c.id == member_id)).one()
+    row = connection.execute(_CALLED, {"member": member_id}).one()
     return f"{row.called}, {row.name}"
 
 
 def case_of_message(connection: sa.Connection, channel: str, chat: str, remote_id: str) -> int | None:
     """The case to which a message of ours in a member's chat belongs."""
-    query = sa.select(_outbox.c.case_id).where(
-        _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.remote_id == remote_id
-    )
-    found: int | None = connection.execute(query).scalar()
-    return found
+    row = connection.execute(_OF_MESSAGE, {"channel": channel, "chat": chat, "remote_id": remote_id}).first()
+    return row.case_id if row else None
 
 
 def words_of(connection: sa.Connection, conversation: str, remote_id: str) -> str:
     """What a message of ours to a resident said; "" when it is not known."""
     channel, _, chat = conversation.partition(":")
-    query = sa.select(_outbox.c.body).where(
-        _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.remote_id == remote_id
-    )
-    body = connection.execute(query).scalar()
-    return str(body.get("text", "")) if body else ""
+    row = connection.execute(_OF_MESSAGE, {"channel": channel, "chat": chat, "remote_id": remote_id}).first()
+    return str(row.body.get("text", "")) if row else ""
 
 
 def summary(connection: sa.Connection, library: Library, case: sa.RowMapping) -> tuple[str, ...]:
@@ -194,5 +204,10 @@ def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id
 
 def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: datetime, body: dict[str, Any]) -> None:
     """Setting a timer again replaces it."""
-    connection.execute(_UNSET_TIMER, {"unset": key})
+    unset_timer(connection, key)
     connection.execute(_SET_TIMER, {"key": key, "conversation": conversation, "due_at": due_at, "body": body})
+
+
+def unset_timer(connection: sa.Connection, key: str) -> None:
+    """Nothing for a timer that is not set."""
+    connection.execute(_UNSET_TIMER, {"unset": key})

@@ -40,6 +40,8 @@ _log = Log.__table__  # type: ignore[attr-defined]
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_OPEN_CASE = _case.insert().returning(_case.c.id)
+_OF_CHAT = sa.select(_member.c.id).where(_member.c.telegram_chat == sa.bindparam("chat"))
 
 
 # --- what a turn does ------------------------------------------------------------------------------------------------
@@ -60,7 +62,7 @@ def open_case(connection: sa.Connection, desk: cases.Desk, pen: Pen, asked: Open
         "hamlet": spot.hamlet if spot else "",
         "province": spot.province if spot else cases.home(desk.library), "ladder": {}, "again_at": pen.now,
     }  # fmt: skip
-    case_id = connection.execute(_case.insert().returning(_case.c.id), values).scalar_one()
+    case_id = connection.execute(_OPEN_CASE, values).scalar_one()
     cases.write_log(connection, pen.now, "case_opened", case_id=case_id, conversation=pen.conversation, flow=asked.flow,
               step=asked.step, detail=asked.topic)  # fmt: skip
     row = cases.get(connection, case_id)
@@ -157,7 +159,7 @@ def take(connection: sa.Connection, case_id: int, member_id: int, now: datetime,
     directory.renew_duty(connection, member_id, now)
     if not moves.act(connection, case_id, handoff.Taken(member=member_id), now):
         return False
-    connection.execute(_case.update().where(_case.c.id == case_id).values(served_in=chat))
+    cases.change(connection, case_id, served_in=chat)
     return True
 
 
@@ -187,7 +189,7 @@ def say(
     if not cases.tell(connection, case, said, f"said:{provider_id}", now):
         return True  # a repeat
     if case["answered_at"] is None:
-        connection.execute(_case.update().where(_case.c.id == case_id).values(answered_at=now))
+        cases.change(connection, case_id, answered_at=now)
     directory.renew_duty(connection, member_id, now)
     moves.act(connection, case_id, handoff.Answered(member=member_id), now)
     cases.write_log(
@@ -249,7 +251,7 @@ def end(
     if not moves.act(connection, case_id, handoff.Ended(outcome=outcome, member=member_id), now):
         return False
     if visit_on:
-        connection.execute(_case.update().where(_case.c.id == case_id).values(visit_on=visit_on))
+        cases.change(connection, case_id, visit_on=visit_on)
     return True
 
 
@@ -268,7 +270,7 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
     """The member who writes in the team's group. Whoever is in that group answers for the team, so a person not yet in
     the directory is written into it, at the province desk, under the name that Telegram shows."""
     chat = said.sender
-    found = connection.execute(sa.select(_member.c.id).where(_member.c.telegram_chat == chat)).scalar()
+    found = connection.execute(_OF_CHAT, {"chat": chat}).scalar()
     if found is not None:
         return int(found)
     province = cases.home(desk.library)

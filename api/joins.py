@@ -29,6 +29,15 @@ _code = JoinCode.__table__  # type: ignore[attr-defined]
 _case = Case.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _log = Log.__table__  # type: ignore[attr-defined]
+_KEY = sa.bindparam("key", type_=sa.String)
+_OTHERS = (
+    sa.select(_joined.c.conversation)
+    .where(
+        _joined.c.resident == sa.select(_joined.c.resident).where(_joined.c.conversation == _KEY).scalar_subquery(),
+        _joined.c.conversation != _KEY,
+    )
+    .order_by(_joined.c.joined_at, _joined.c.conversation)
+)
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -36,9 +45,7 @@ _log = Log.__table__  # type: ignore[attr-defined]
 
 def chats(connection: sa.Connection, key: str) -> tuple[str, ...]:
     """The keys of all chats of this resident, this one first; the others in the order in which they were joined."""
-    mine = sa.select(_joined.c.resident).where(_joined.c.conversation == key).scalar_subquery()
-    query = sa.select(_joined.c.conversation).where(_joined.c.resident == mine, _joined.c.conversation != key)
-    return (key, *connection.execute(query.order_by(_joined.c.joined_at, _joined.c.conversation)).scalars())
+    return (key, *connection.execute(_OTHERS, {"key": key}).scalars())
 
 
 def served_in(connection: sa.Connection, key: str) -> str:

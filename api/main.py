@@ -118,7 +118,7 @@ def create_app(house: House) -> FastAPI:
 
     app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = house
-    app.router.routes.append(webhooks.route(house))
+    app.add_middleware(webhooks.Doors, house=house)
     app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
     app.include_router(metrics.router(house))

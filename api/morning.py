@@ -46,9 +46,9 @@ def begin(connection: sa.Connection, near: Desk, pen: Pen) -> None:
     provinces = {case["province"] for case in there}
     people = sa.select(_member).where(
         _member.c.province.in_(provinces), _member.c.telegram_chat != "", _member.c.telegram_open,
-        moves.available(pen.now),
+        moves.AVAILABLE,
     )  # fmt: skip
-    for member in connection.execute(people.order_by(_member.c.id)).mappings():
+    for member in connection.execute(people.order_by(_member.c.id), moves.at(pen.now)).mappings():
         chat = messenger.chat_of(member)
         mine = [case for case in owed if case["holder_id"] == member["id"]]
         if chat and (lines := _lines(connection, near, member, near_to(member, waiting), mine, there)):

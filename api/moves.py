@@ -3,6 +3,7 @@
 A move whose claim fails (a member no longer on duty, hands full) has not happened: it is decided anew without them.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from api import cases, joins, messenger, nearest
 from api.outbox import Pen
-from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
+from api.tables import Case, Leave, Member, Moment, Offer, Team, Timer
 from bot import handoff, record
 from bot.handoff import Around, Candidate, Claimed, Happening, Hours, Ladder, Move, Offered, OpenOffer
 from bot.model import (
@@ -29,15 +30,65 @@ _offer = Offer.__table__  # type: ignore[attr-defined]
 _member = Member.__table__  # type: ignore[attr-defined]
 _leave = Leave.__table__  # type: ignore[attr-defined]
 _team = Team.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
 _timer = Timer.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
 
+_OPEN_OFFERS = (
+    sa.select(sa.func.count())
+    .select_from(_offer)
+    .where(_offer.c.member_id == _member.c.id, _offer.c.answered_at.is_(None))
+    .scalar_subquery()
+)
+#: room for one more beside what they hold and what they are being asked just now
+_HAS_HANDS = _member.c.open_cases + _OPEN_OFFERS < _member.c.capacity
+_TODAY, _MINUTE = sa.bindparam("today", type_=sa.Date), sa.bindparam("minute", type_=sa.Integer)
+_AWAY = sa.exists().where(
+    _leave.c.member_id == _member.c.id, _leave.c.first_day <= _TODAY, _leave.c.last_day >= _TODAY
+)  # fmt: skip
+#: on duty by lease, day and hour, and not on leave: who may be offered a case. Asked with the values of `at`
+AVAILABLE = sa.and_(
+    _member.c.on_duty,
+    sa.or_(_member.c.on_duty_until.is_(None), _member.c.on_duty_until > sa.bindparam("now", type_=Moment)),
+    _member.c.duty_days.bitwise_and(sa.bindparam("weekday", type_=sa.Integer)) != sa.literal_column("0"),
+    _member.c.duty_from_minute <= _MINUTE,
+    _member.c.duty_to_minute > _MINUTE,
+    ~_AWAY,
+)
+# Asked for every case, so built once: SQLAlchemy needs longer to put a query together than SQLite to answer it.
+_THIS = _member.c.id == sa.bindparam("member")
+_HOLD = sa.select(_member.c.id).where(_THIS, AVAILABLE, _HAS_HANDS).with_for_update()
+_STILL_FREE = sa.select(_member.c.id).where(
+    _member.c.id.in_(sa.bindparam("members", expanding=True)), AVAILABLE, _HAS_HANDS
+)  # fmt: skip
+_ONE_MORE = (
+    _member.update()
+    .where(_THIS, _member.c.open_cases < _member.c.capacity)
+    .values(open_cases=_member.c.open_cases + 1)
+)  # fmt: skip
+_CLAIM, _CLAIM_ON_DUTY = (
+    _ONE_MORE.returning(_member.c.id), _ONE_MORE.where(AVAILABLE).returning(_member.c.id)
+)  # fmt: skip
+_FREED = (
+    _member.update()
+    .where(_THIS)
+    .values(open_cases=_member.c.open_cases - 1, idle_since=sa.bindparam("now", type_=Moment))
+)  # fmt: skip
+_PUT_OFFER = _offer.insert()
+_END_OFFERS = (
+    _offer.update()
+    .where(_offer.c.case_id == sa.bindparam("case"), _offer.c.answered_at.is_(None))
+    .values(answer=sa.bindparam("how"), answered_at=sa.bindparam("now", type_=Moment))
+)
 _OPEN_OFFER = sa.select(_offer.c.member_id, _offer.c.expires_at).where(
     _offer.c.case_id == sa.bindparam("case"), _offer.c.answered_at.is_(None)
 )
+
+
+def at(now: datetime) -> dict[str, Any]:
+    """The values that AVAILABLE is asked with."""
+    local = now.astimezone(VIETNAM)
+    minute = local.hour * 60 + local.minute
+    return {"now": now, "today": local.date(), "weekday": 1 << local.weekday(), "minute": minute}
 
 
 def facts(connection: sa.Connection, row: sa.RowMapping) -> handoff.Case:
@@ -82,8 +133,8 @@ class Step:
             if lost is None:
                 break
             if isinstance(lost, Offered):
-                left = tuple(one for one in around.candidates if one.member != lost.member)
-                around = replace(around, candidates=left)
+                left = [one for one in around.candidates if one.member != lost.member]
+                around = replace(around, candidates=self._still_free(left))
             elif isinstance(event, handoff.Reopened) and event.holder_free:
                 event = handoff.Reopened(holder_free=False)
             else:
@@ -113,19 +164,17 @@ class Step:
     def _lost(self, move: Move) -> Offered | Claimed | None:
         """The first act that the member's row refuses: no longer on duty, on leave, or their hands full."""
         for act in move.acts:
-            if isinstance(act, Claimed):
-                duty = (available(self.now),) if act.on_duty else ()
-                claimed = _member.update().where(
-                    _member.c.id == act.member, _member.c.open_cases < _member.c.capacity, *duty
-                )
-                more = claimed.values(open_cases=_member.c.open_cases + 1)
-                if not self.connection.execute(more.returning(_member.c.id)).first():
-                    return act
-            elif isinstance(act, Offered):
-                held = sa.select(_member.c.id).where(_member.c.id == act.member, available(self.now), _HAS_HANDS)
-                if not self.connection.execute(held.with_for_update()).first():
+            if isinstance(act, Claimed | Offered):
+                question = _HOLD if isinstance(act, Offered) else _CLAIM_ON_DUTY if act.on_duty else _CLAIM
+                if not self.connection.execute(question, {"member": act.member, **at(self.now)}).first():
                     return act
         return None
+
+    def _still_free(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """Those whose rows would not refuse: on a day when everybody's hands are full, one question for all."""
+        ids = {"members": [one.member for one in candidates], **at(self.now)}
+        free = set(self.connection.execute(_STILL_FREE, ids).scalars()) if candidates else set()
+        return tuple(one for one in candidates if one.member in free)
 
     def _save(self, case: handoff.Case) -> None:
         held = case.state == "held"
@@ -138,7 +187,7 @@ class Step:
             same = held and self.row["holder_id"] == case.holder and self.row["closed_at"] is None
             values |= {"outcome": "", "visit_on": ""}
             values |= {} if same else {"taken_at": self.now if held else None, "served_in": ""}
-        self.connection.execute(_case.update().where(_case.c.id == self.case_id).values(values))
+        cases.change(self.connection, self.case_id, **values)
 
     def _do(self, act: handoff.Act, case: handoff.Case) -> None:
         match act:
@@ -153,8 +202,7 @@ class Step:
             case Claimed():
                 pass  # done before anything else
             case handoff.Freed(member=member):
-                less = {"open_cases": _member.c.open_cases - 1, "idle_since": self.now}
-                self.connection.execute(_member.update().where(_member.c.id == member).values(less))
+                self.connection.execute(_FREED, {"member": member, "now": self.now})
                 wake_longest_waiting(self.connection, member, self.now, but=self.case_id)
             case handoff.ToldWaits(promised_at=promised_at, late=late):
                 event = CaseWaits(case=self.case_id, promised_at=promised_at, late=late)
@@ -170,7 +218,7 @@ class Step:
             case handoff.Warned(member=to, what=what):
                 self._warn(to, what, case)
             case handoff.Shut(outcome=outcome):
-                self.connection.execute(_case.update().where(_case.c.id == self.case_id).values(outcome=outcome))
+                cases.change(self.connection, self.case_id, outcome=outcome)
                 self._log("closed", self.row["holder_id"], detail=outcome)
             case _:
                 assert_never(act)
@@ -180,7 +228,7 @@ class Step:
             "case_id": self.case_id, "member_id": act.member, "rung": act.rung, "reason": act.reason,
             "offered_at": self.now, "expires_at": act.expires_at, "answer": "",
         }  # fmt: skip
-        self.connection.execute(_offer.insert(), offer)
+        self.connection.execute(_PUT_OFFER, offer)
         self._log("offered", act.member, detail=f"{act.rung}: {act.reason}")
         if self.desk and self.pen:
             lines = cases.summary(self.connection, self.desk.library, self.row)
@@ -221,7 +269,7 @@ class Step:
     def _set_timer(self, case: handoff.Case, hours: Hours) -> None:
         key, at = f"case:{self.case_id}", handoff.next_moment(case)
         if at is None:
-            self.connection.execute(_timer.delete().where(_timer.c.key == key))
+            cases.unset_timer(self.connection, key)
             return
         # What fell due in the night is looked at in the morning.
         at = at if at > self.now or self.desk is None else hours.next_open(self.now)
@@ -255,35 +303,8 @@ def named(connection: sa.Connection, ladder: Ladder, now: datetime) -> tuple[Can
         return ()
     who = _member.c.id == ladder.named if ladder.named else _member.c.team_id == ladder.team
     order = (_member.c.open_cases, _member.c.idle_since, _member.c.id)
-    query = sa.select(_member.c.id).where(who, available(now), _HAS_HANDS).order_by(*order).limit(nearest.MOST)
-    return tuple(Candidate(member=one, rung="named", reason="được nhờ") for one in connection.scalars(query))
-
-
-_OPEN_OFFERS = (
-    sa.select(sa.func.count())
-    .select_from(_offer)
-    .where(_offer.c.member_id == _member.c.id, _offer.c.answered_at.is_(None))
-    .scalar_subquery()
-)
-#: room for one more beside what they hold and what they are being asked just now
-_HAS_HANDS = _member.c.open_cases + _OPEN_OFFERS < _member.c.capacity
-
-
-def available(now: datetime) -> sa.ColumnElement[bool]:
-    """On duty by lease, day and hour, and not on leave: who may be offered a case."""
-    local = now.astimezone(VIETNAM)
-    minute, today = local.hour * 60 + local.minute, local.date()
-    away = sa.exists().where(
-        _leave.c.member_id == _member.c.id, _leave.c.first_day <= today, _leave.c.last_day >= today
-    )  # fmt: skip
-    return sa.and_(
-        _member.c.on_duty,
-        sa.or_(_member.c.on_duty_until.is_(None), _member.c.on_duty_until > now),
-        _member.c.duty_days.bitwise_and(1 << local.weekday()) != 0,
-        _member.c.duty_from_minute <= minute,
-        _member.c.duty_to_minute > minute,
-        ~away,
-    )
+    query = sa.select(_member.c.id).where(who, AVAILABLE, _HAS_HANDS).order_by(*order).limit(nearest.MOST)
+    return tuple(Candidate(member=one, rung="named", reason="được nhờ") for one in connection.scalars(query, at(now)))
 
 
 def wake_longest_waiting(connection: sa.Connection, member_id: int, now: datetime, *, but: int = 0) -> None:
@@ -300,5 +321,4 @@ def wake_longest_waiting(connection: sa.Connection, member_id: int, now: datetim
 
 
 def _end_offers(connection: sa.Connection, case_id: int, answer: str, now: datetime) -> None:
-    still_open = (_offer.c.case_id == case_id, _offer.c.answered_at.is_(None))
-    connection.execute(_offer.update().where(*still_open).values(answer=answer, answered_at=now))
+    connection.execute(_END_OFFERS, {"case": case_id, "how": answer, "now": now})

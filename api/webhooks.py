@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import files, inbox, unsigned
 from api.house import House
@@ -28,42 +28,58 @@ log = structlog.get_logger()
 
 #: no provider sends more; a body is not read any further
 MOST_BYTES = 1024 * 1024
-#: the channel behind each address
+#: the channel behind each address after PATH
+PATH = "/webhooks/"
 DOORS = {"telegram": "telegram", "zalo": "zalo_oa", "zalo-bot": "zalo_bot", "messenger": "messenger"}
 
 
-def route(house: House) -> Route:
-    """Starlette's own: FastAPI's reading of parameters, of which this has none, would cost as much as all else here."""
+class Doors:
+    """ASGI: the providers' addresses. Every other request goes on to `app`.
 
-    async def receive(request: Request) -> Response:
-        name = DOORS.get(request.path_params["door"], "")
-        channel = house.channels.get(name)
+    They stand before the framework's own layers, none of which a webhook needs: those would cost more than all else here.
+    """
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self.app, self.house = app, house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PATH):
+            await self.app(scope, receive, send)
+            return
+        name = DOORS.get(scope["path"].removeprefix(PATH), "")
+        channel = self.house.channels.get(name)
         if channel is None:
-            return Response(status_code=404)
-        body = await _body(request)
-        if body is None:
-            house.counts.webhook(name, "too_big")
-            return Response(status_code=413)
-        webhook = Webhook(
-            method=request.method,
-            headers={key.lower(): value for key, value in request.headers.items()},
-            query=dict(request.query_params),
-            body=body,
-        )
-        try:
-            if not channel.verify(webhook):
-                house.counts.webhook(name, "refused")
-                return await _unverified(house, name, webhook)
-            parsed = channel.parse(webhook)
-            house.channel_log.came(name, _shape(house, name, webhook), parsed.key, len(body), _proof(channel, webhook))
-            await store(house, name, parsed)
-        except StoreBusy:
-            house.counts.webhook(name, "busy")
-            return Response(status_code=503, headers={"Retry-After": "1"})
-        house.counts.webhook(name, "stored")
-        return Response(parsed.answer, media_type=parsed.answer_type if parsed.answer else None)
+            answer = Response(status_code=404)
+        elif scope["method"] not in ("GET", "POST"):
+            answer = Response(status_code=405, headers={"Allow": "GET, POST"})
+        else:
+            answer = await _received(self.house, name, channel, Request(scope, receive))
+        await answer(scope, receive, send)
 
-    return Route("/webhooks/{door}", receive, methods=["GET", "POST"])
+
+async def _received(house: House, name: str, channel: Channel, request: Request) -> Response:
+    body = await _body(request)
+    if body is None:
+        house.counts.webhook(name, "too_big")
+        return Response(status_code=413)
+    webhook = Webhook(
+        method=request.method,
+        headers={key.decode("latin-1"): value.decode("latin-1") for key, value in request.scope["headers"]},
+        query=dict(request.query_params),
+        body=body,
+    )
+    try:
+        if not channel.verify(webhook):
+            house.counts.webhook(name, "refused")
+            return await _unverified(house, name, webhook)
+        parsed = channel.parse(webhook)
+        house.channel_log.came(name, _shape(house, name, webhook), parsed.key, len(body), _proof(channel, webhook))
+        await store(house, name, parsed)
+    except StoreBusy:
+        house.counts.webhook(name, "busy")
+        return Response(status_code=503, headers={"Retry-After": "1"})
+    house.counts.webhook(name, "stored")
+    return Response(parsed.answer, media_type=parsed.answer_type if parsed.answer else None)
 
 
 async def store(house: House, name: str, parsed: Parsed) -> None:

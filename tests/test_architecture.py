@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "bot": {"yaml", "rapidfuzz", "knowledge"},
 }
 #: what one file may import besides
-MAY_ALSO = {"knowledge/learn.py": {"sklearn", "scipy"}, "bot/channels/telegram.py": {"telegram"}}
+MAY_ALSO = {"knowledge/learn.py": {"sklearn", "scipy"}}
 #: doors to the street, to chance and to the clock
 OUTSIDE = {
     "asyncio", "concurrent", "ftplib", "http", "io", "multiprocessing", "os", "random", "secrets", "shutil", "signal",

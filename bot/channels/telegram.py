@@ -1,26 +1,24 @@
 """The Telegram channel: Bot API updates to Inbound and Reached, Outgoing to Bot API calls.
 
-python-telegram-bot is here only as types and parser: its networking is never used. Residents write in private chats;
-of groups only the team's own chat is heard. Never shows the bot token: it is in no message and in no repr of Telegram
-(it is in Call.path, so a Call is not for logs).
+Residents write in private chats; of groups only the team's own chat is heard. Never shows the bot token: it is in no
+message and in no repr of Telegram (it is in Call.path, so a Call is not for logs).
 """
 
 import hmac
 import json
-from datetime import UTC
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
-
-from telegram import CallbackQuery, Chat, ChatMemberUpdated, Message, Update
 
 from bot.capabilities import TELEGRAM
 from bot.channel import OURS, Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
-from bot.model import Attachment, Contact, Inbound, MediaKind, Point, Reached
+from bot.channels import _telegram_reading as reading
+from bot.channels._telegram_reading import Object
+from bot.channels._wire import written
+from bot.model import Attachment, Inbound, MediaKind
 
 HEARD = ("message", "edited_message", "callback_query", "my_chat_member")
 TEXT_LIMIT = TELEGRAM.text_limit
 CAPTION_LIMIT = TELEGRAM.caption_limit
-HEARD_LIMIT = 16_000
 CHOICE_ID_LIMIT_BYTES = 64
 TOPIC_LIMIT = 128
 PHOTO_LIMIT_BYTES = TELEGRAM.photo_limit_bytes
@@ -60,16 +58,6 @@ _COMMANDS = {
     "quaylai": "Quay lại bước trước",
     "dung": "Dừng",
 }
-_UNREAD = frozenset({"caption_entities", "entities", "link_preview_options", "reply_markup"})
-# what json and de_json raise on shapes that no Bot API page shows
-_MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, OSError, RecursionError)
-
-
-class _Stored(Protocol):
-    @property
-    def file_id(self) -> str: ...
-    @property
-    def file_size(self) -> int | None: ...
 
 
 class Telegram:
@@ -99,70 +87,35 @@ class Telegram:
             if kind not in HEARD:
                 return Parsed(key=key, unknown=kind or "empty")
             if kind == "callback_query":
-                answer = _json({"method": "answerCallbackQuery", "callback_query_id": raw[kind]["id"]})
-            update = Update.de_json({kind: _light(raw[kind]), "update_id": raw["update_id"]}, None)
-            if update.callback_query:
-                return Parsed(key=key, answer=answer, happened=self._pressed(update.callback_query))
-            if update.my_chat_member:
-                return Parsed(key=key, happened=_reached(update.my_chat_member))
-            if message := update.message or update.edited_message:
-                happened = self._said(message, edited=kind == "edited_message")
-                known = happened or _has_content(message) or not self._hears(message.chat)
-                return Parsed(key=key, happened=happened, unknown="" if known else _service(raw[kind]))
-        except _MALFORMED:
-            pass
-        return Parsed(key=key, unknown="malformed", answer=answer)
+                answer = written({"method": "answerCallbackQuery", "callback_query_id": raw[kind]["id"]})
+                return Parsed(key=key, answer=answer, happened=self._pressed(raw[kind]))
+            if kind == "my_chat_member":
+                return Parsed(key=key, happened=reading.reached(raw[kind]))
+            message = raw[kind]
+            happened = self._said(message, edited=kind == "edited_message")
+            known = happened or reading.has_content(message) or not self._hears(message["chat"])
+            return Parsed(key=key, happened=happened, unknown="" if known else reading.service(message))
+        except reading.MALFORMED:
+            return Parsed(key=key, unknown="malformed", answer=answer)
 
-    def _hears(self, chat: Chat) -> bool:
-        return chat.type == Chat.PRIVATE or str(chat.id) == self._team_chat
+    def _hears(self, chat: Object) -> bool:
+        return reading.is_private(chat) or reading.number(chat["id"]) == self._team_chat
 
-    def _said(self, message: Message, *, edited: bool) -> tuple[Inbound, ...]:
+    def _said(self, message: Object, *, edited: bool) -> tuple[Inbound, ...]:
         """Empty for other groups, bots, moving live locations and service messages."""
-        sender = message.from_user
-        if not self._hears(message.chat) or sender is None or sender.is_bot or not _has_content(message):
+        sender = message.get("from")
+        if not self._hears(message["chat"]) or not sender or sender["is_bot"] or not reading.has_content(message):
             return ()
-        if edited and message.location:
+        if edited and message.get("location"):
             return ()
-        pin, card = message.location, message.contact
-        return (
-            Inbound(
-                channel="telegram",
-                chat=str(int(message.chat.id)),
-                message_id=str(int(message.message_id)),
-                sent_at=message.date.astimezone(UTC),
-                text=_clean(message.text or message.caption or ""),
-                point=Point(lat=float(pin.latitude), lon=float(pin.longitude)) if pin else None,
-                attachments=_attachments(message),
-                contact=Contact(phone=_clean(card.phone_number), own=card.user_id == sender.id) if card else None,
-                sender=str(int(sender.id)),
-                sender_name=_clean(sender.full_name),
-                reply_to=_answered(message),
-                reply_text=_answered_text(message),
-                edited=edited,
-                album="" if edited else _clean(message.media_group_id or ""),
-                group=message.chat.type != Chat.PRIVATE,
-                thread=_thread(message),
-            ),
-        )
+        return (reading.said(message, edited=edited),)
 
-    def _pressed(self, query: CallbackQuery) -> tuple[Inbound, ...]:
+    def _pressed(self, query: Object) -> tuple[Inbound, ...]:
         """Empty when the press is on an inline-mode message, in a foreign group, or without data."""
-        message, sender = query.message, query.from_user
-        if message is None or query.data is None or sender.is_bot or not self._hears(message.chat):
+        message, by_a_bot = query.get("message"), query["from"]["is_bot"]
+        if not message or query.get("data") is None or by_a_bot or not self._hears(message["chat"]):
             return ()
-        return (
-            Inbound(
-                channel="telegram",
-                chat=str(int(message.chat.id)),
-                message_id="cb" + _clean(query.id),
-                sent_at=message.date.astimezone(UTC),
-                choice=_clean(query.data),
-                sender=str(int(sender.id)),
-                sender_name=_clean(sender.full_name),
-                group=message.chat.type != Chat.PRIVATE,
-                thread=_thread(message) if isinstance(message, Message) else "",
-            ),
-        )
+        return (reading.pressed(query),)
 
     # --- out ---
 
@@ -268,7 +221,7 @@ class Telegram:
         found = _answer(0, body).get("result")
         if not isinstance(found, list):
             raise SendError("Telegram's answer to getUpdates has no list of updates")
-        return tuple(_json(update) for update in found)
+        return tuple(written(update) for update in found)
 
     def answer_press(self, parsed: Parsed) -> Call:
         """The call in Parsed.answer on its own, for polling, where there is no 200 it could ride in."""
@@ -288,88 +241,7 @@ class Telegram:
     def _call(self, method: str, fields: dict[str, Any], upload: Upload | None = None, *, carries: bool = True) -> Call:
         if upload:
             fields = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-        return Call(path=f"/bot{self._token}/{method}", body=_json(fields), upload=upload, carries=carries)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _clean(text: str) -> str:
-    """Without what a database refuses: NULs and halves of surrogate pairs."""
-    return text[:HEARD_LIMIT].replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _light(happened: dict[str, Any]) -> dict[str, Any]:
-    """A message or a press without what is never read here: of every button and entity the library makes an object."""
-    light = {key: value for key, value in happened.items() if key not in _UNREAD}
-    for inner in ("message", "reply_to_message"):
-        if isinstance(light.get(inner), dict):
-            light[inner] = _light(light[inner])
-    return light
-
-
-def _has_content(message: Message) -> bool:
-    return bool(message.text or message.caption or message.effective_attachment)
-
-
-def _service(raw: dict[str, object]) -> str:
-    """What a message without content is about: "message.pinned_message"."""
-    return "message." + next((name for name in reversed(raw) if name not in ("message_id", "from", "chat", "date")), "")
-
-
-def _thread(message: Message) -> str:
-    """The topic that a message stands in; the threads of replies in other groups are none."""
-    return str(int(message.message_thread_id)) if message.is_topic_message and message.message_thread_id else ""
-
-
-def _answered_text(message: Message) -> str:
-    """How the bot's message began that was answered: it names its case, even where its id was never written down."""
-    replied = message.reply_to_message
-    if replied is None or replied.from_user is None or not replied.from_user.is_bot:
-        return ""
-    return (replied.text or replied.caption or "")[:64]
-
-
-def _answered(message: Message) -> str | None:
-    """In a topic every message "replies" to the service message that opened it: that is no answer."""
-    replied = message.reply_to_message
-    if replied is None or replied.forum_topic_created or str(replied.message_id) == _thread(message):
-        return None
-    return str(int(replied.message_id))
-
-
-def _attachments(message: Message) -> tuple[Attachment, ...]:
-    if message.photo:
-        largest = max(message.photo, key=lambda size: size.width * size.height)
-        return (_attachment("photo", largest),)
-    if sticker := message.sticker:
-        return (_attachment("sticker", sticker),)
-    if voice := message.voice:
-        return (_attachment("voice", voice),)
-    if note := message.video_note:
-        return (_attachment("note", note),)
-    if audio := message.audio:
-        return (_attachment("audio", audio, audio.file_name),)
-    # it comes with the same file as a document beside it
-    if animation := message.animation:
-        return (_attachment("animation", animation, animation.file_name),)
-    if film := message.video:
-        return (_attachment("video", film, film.file_name),)
-    if document := message.document:
-        return (_attachment("file", document, document.file_name),)
-    return ()
-
-
-def _attachment(kind: MediaKind, file: _Stored, name: str | None = None) -> Attachment:
-    return Attachment(kind=kind, ref=_clean(file.file_id), name=_clean(name or ""), size_bytes=int(file.file_size or 0))
-
-
-def _reached(change: ChatMemberUpdated) -> tuple[Reached, ...]:
-    status = change.new_chat_member.status
-    if change.chat.type != Chat.PRIVATE or status not in ("kicked", "member"):
-        return ()
-    return (Reached(channel="telegram", chat=str(int(change.chat.id)), reachable=status == "member"),)
+        return Call(path=f"/bot{self._token}/{method}", body=written(fields), upload=upload, carries=carries)
 
 
 def _draft(attachment: Attachment) -> tuple[str, dict[str, Any], Upload | None]:

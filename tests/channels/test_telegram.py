@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, FormData, ServerDisconnectedError, web
-from telegram import Bot, Message
+from telegram import Bot, Message, Update
 
 from bot.channel import Call, Outgoing, Parsed, Receipt, SendError, Webhook
+from bot.channels._wire import word
 from bot.channels.telegram import Telegram
 from bot.model import Attachment, Choice, Inbound, Reached
 from tests.fakes.telegram import FakeTelegram
@@ -58,6 +60,32 @@ def webhook(body: bytes, secret: str = "s3cret") -> Webhook:
 ])  # fmt: skip
 def test_only_the_secret_is_believed(secret: str, given: str, believed: bool) -> None:
     assert Telegram("1:fake", secret).verify(webhook(b"{}", given)) is believed
+
+
+FOLDER = Path(__file__).parent / "telegram" / "webhooks"
+BODIES = [json.loads(path.read_text(encoding="utf-8"))["body"] for path in sorted(FOLDER.iterdir())]
+HEARD = [
+    (body, heard)
+    for body in BODIES
+    for heard in Telegram("1:fake", "s3cret", str(TEAM)).parse(webhook(json.dumps(body).encode())).happened
+]
+
+
+@pytest.mark.parametrize(("body", "ours"), HEARD)
+def test_another_reader_sees_the_same(body: dict[str, Any], ours: Inbound | Reached) -> None:
+    """python-telegram-bot knows every object of the Bot API; ours reads of them only what a talk needs."""
+    theirs: Any = Update.de_json(body, None)
+    assert str(theirs.effective_chat.id) == ours.chat
+    if not isinstance(ours, Inbound):
+        return
+    message, press, sender = theirs.effective_message, theirs.callback_query, theirs.effective_user
+    said = press.data if press else word(message.text or message.caption or "")
+    assert (ours.choice or ours.text, ours.sent_at) == (said, message.date)
+    assert (ours.sender, ours.sender_name) == (str(sender.id), sender.full_name)
+    if not press:
+        file = message.effective_attachment
+        file = max(file, key=lambda one: one.width) if isinstance(file, tuple) else file
+        assert [one.ref for one in ours.attachments] == ([file.file_id] if hasattr(file, "file_id") else [])
 
 
 def test_no_team_chat_means_no_group_is_heard() -> None:
