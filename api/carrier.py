@@ -50,7 +50,8 @@ class Carrier:
     async def __aenter__(self) -> "Carrier":
         limits = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=60)
         timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=10)
-        self._http = aiohttp.ClientSession(connector=limits, timeout=timeout)
+        jar = aiohttp.DummyCookieJar()  # no provider's API has any
+        self._http = aiohttp.ClientSession(connector=limits, timeout=timeout, cookie_jar=jar)
         return self
 
     async def __aexit__(self, *_: object) -> None:

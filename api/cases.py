@@ -199,7 +199,7 @@ def write_log(connection: sa.Connection, now: datetime, kind: str, **facts: Any)
 def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id: str, now: datetime) -> bool:
     """False for a repeat."""
     arrival = inbox.from_inside(case["conversation"], event, provider_id)
-    return inbox.put(connection, (arrival,), now) > 0
+    return inbox.put_new(connection, arrival, now)
 
 
 def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: datetime, body: dict[str, Any]) -> None:

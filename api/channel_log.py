@@ -124,15 +124,19 @@ def clear(connection: sa.Connection, now: datetime) -> None:
 
 def answer_told(body: bytes) -> str:
     """A provider's answer as it may be kept: {"ok":true,"result":{"message_id":7,"text":"‹12›"}}."""
+    if not body:
+        return ""
     try:
         read = json.loads(body)
     except ValueError:
-        return f"‹{len(body)} byte, không phải JSON›" if body else ""
+        return f"‹{len(body)} byte, không phải JSON›"
     return redact(json.dumps(_masked(read, "", _TELLING), ensure_ascii=False, separators=(",", ":"))).text[:MOST_NOTE]
 
 
 def code_told(body: bytes) -> str:
     """The provider's own error code in its answer; "" for none, and for the 0 that says that all is well."""
+    if not body:
+        return ""
     try:
         read = json.loads(body)
     except ValueError:

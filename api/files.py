@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 import structlog
@@ -19,13 +19,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from api import inbox, media, outbox
 from api.carried import as_sent, why_not
 from api.fetching import HOSTS, Fetching, NotFetched
-from api.house import House
 from api.inbox import Arrival
 from api.media import Kept, MediaRefused, kept_as
 from api.outbox import Pen
 from api.tables import Inbox, WantedFile
 from bot.channel import PICTURE, SPEECH, Outgoing, SendError
 from bot.model import Attachment, Inbound, MediaKind, Reply
+
+if TYPE_CHECKING:
+    from api.house import House
 
 log = structlog.get_logger()
 
@@ -110,7 +112,7 @@ def lost(connection: sa.Connection, conversation: str) -> frozenset[str]:
 class Files:
     """The loop, and what pages and the sender ask of it. One per process."""
 
-    def __init__(self, house: House, fetching: Fetching) -> None:
+    def __init__(self, house: "House", fetching: Fetching) -> None:
         self.house, self.fetching = house, fetching
         self._under_way: set[asyncio.Task[None]] = set()
         #: a picture unpacks to as much as 150 MB: never two at once

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from api.arriving import Arriving
 from api.channel_log import ChannelLog
 from api.counts import Counts
 from api.media import MediaStore
 from api.news import News
+from api.pace import Pace
 from api.settings import Settings
 from api.shelf import Shelf
 from api.store import Store
@@ -50,10 +52,17 @@ class House:
     keyring: "Keyring | None" = None
     #: what this process did, for /metrics
     counts: Counts = field(default_factory=Counts)
+    #: what the doors heard, on its way to the disk
+    arriving: Arriving = field(init=False)
     #: what came and went on the wire, for the operator
     channel_log: ChannelLog = field(init=False)
     #: chats on Zalo that wrote, whose names may not be known: see names.py
     strangers: set[str] = field(default_factory=set)
+    #: of residents who write on a channel that keeps what it is asked to bring later; None: none is asked to
+    pace: Pace | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.arriving = Arriving(self.store, self.now)
         self.channel_log = ChannelLog(self.store, self.now)
+        most = self.settings.most_a_minute
+        self.pace = Pace(self.now, burst=most, a_second=most / 60) if most else None

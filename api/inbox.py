@@ -17,9 +17,11 @@ _COLUMNS = ("channel", "chat", "provider_id", "conversation", "body", "received_
 _TABLE = Inbox.__table__  # type: ignore[attr-defined]
 _UNIQUE = ["channel", "chat", "provider_id"]
 _INSERT = {
-    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE).returning(_TABLE.c.id),
-    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE).returning(_TABLE.c.id),
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE),
 }
+#: what a driver says of how many rows an INSERT wrote is not to be relied on
+_INSERT_NEW = {dialect: insert.returning(_TABLE.c.id) for dialect, insert in _INSERT.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,28 +35,28 @@ class Arrival:
     body: dict[str, Any]
 
 
-def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> int:
-    """Store events; those already stored are silently left alone. Returns how many are new."""
-    rows = [
-        {
-            "channel": one.channel, "chat": one.chat, "provider_id": one.provider_id, "conversation": one.conversation,
-            "body": one.body, "received_at": now, "attempts": 0, "error": "",
-            "next_at": now + GATHER if one.body.get("album") else now,
-        }
-        for one in arrivals
-    ]  # fmt: skip
-    # Asked for row by row: what a driver says of how many rows an INSERT wrote is not to be relied on.
-    statement = _INSERT[connection.dialect.name]
-    return sum(connection.execute(statement, row).first() is not None for row in rows)
+def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> None:
+    """Store events; those already stored are silently left alone."""
+    if arrivals:
+        connection.execute(_INSERT[connection.dialect.name], [_row(one, now) for one in arrivals])
+
+
+def put_new(connection: sa.Connection, arrival: Arrival, now: datetime) -> bool:
+    """Store an event. False when it was already there."""
+    return connection.execute(_INSERT_NEW[connection.dialect.name], _row(arrival, now)).first() is not None
+
+
+def _row(one: Arrival, now: datetime) -> dict[str, Any]:
+    return {
+        "channel": one.channel, "chat": one.chat, "provider_id": one.provider_id, "conversation": one.conversation,
+        "body": one.body, "received_at": now, "attempts": 0, "error": "",
+        "next_at": now + GATHER if one.body.get("album") else now,
+    }  # fmt: skip
 
 
 def done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
     """An event that needs no turn, written down as the cause of a message of ours; its id."""
-    row = {
-        "channel": arrival.channel, "chat": arrival.chat, "provider_id": arrival.provider_id,
-        "conversation": arrival.conversation, "body": arrival.body, "received_at": now, "next_at": now, "attempts": 0,
-        "error": "", "done_at": now,
-    }  # fmt: skip
+    row = {**_row(arrival, now), "done_at": now}
     row_id: int = connection.execute(_TABLE.insert().returning(_TABLE.c.id), row).scalar_one()
     return row_id
 

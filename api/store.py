@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 import structlog
 from filelock import FileLock, Timeout
@@ -277,6 +278,10 @@ def _resolve(settled: list[tuple[_Unit, Any]], error: Exception | None) -> None:
             unit.done.set_exception(error)
 
 
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _line(url: str) -> dict[str, str]:
     """How a connection to PostgreSQL is watched; what the address itself says comes first."""
     said = sa.make_url(url).query
@@ -284,10 +289,11 @@ def _line(url: str) -> dict[str, str]:
 
 
 def _engine(url: str, *, writer: bool) -> sa.Engine:
-    if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=2 if writer else 4, pool_pre_ping=True, connect_args=_line(url))
     pool_size = 2 if writer else 4  # the writing thread's, and one for the beginning and for commands
-    engine = sa.create_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False})
+    packed: dict[str, Any] = {"json_serializer": _json, "json_deserializer": orjson.loads, "pool_size": pool_size}
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, **packed, pool_pre_ping=True, connect_args=_line(url))
+    engine = sa.create_engine(url, **packed, max_overflow=0, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _connected(raw: Any, _record: Any) -> None:

@@ -28,7 +28,7 @@ from sqlmodel import Field, SQLModel
 
 from knowledge.hamlets import hamlet_key
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class Moment(TypeDecorator[datetime]):
@@ -38,7 +38,7 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else _EPOCH + timedelta(microseconds=value)
@@ -497,6 +497,7 @@ class NoticeTo(Table, table=True):
         Index("ix_notice_to_due", "channel", "next_at", sqlite_where=text("fate = 'waiting'"),
               postgresql_where=text("fate = 'waiting'")),
         Index("ix_notice_to_given", "channel", "given_at"),
+        Index("ix_notice_to_conversation", "conversation", "given_at"),
     )  # fmt: skip
     notice_id: int = Field(sa_column=Column(Id, ForeignKey("notice.id"), primary_key=True, autoincrement=False))
     conversation: str = Field(primary_key=True)

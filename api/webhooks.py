@@ -4,19 +4,15 @@ Refused: a request that is not from the provider. Answered 200 and logged: an ev
 a provider would send it again and again. Never acts on a message: that is turns.py.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from urllib.parse import parse_qsl
 
-import sqlalchemy as sa
 import structlog
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import files, inbox, unsigned
+from api import inbox, unsigned
 from api.house import House
-from api.inbox import Arrival
 from api.shapes import shape
 from api.store import StoreBusy
 from bot.channel import Channel, Parsed, Webhook
@@ -36,7 +32,7 @@ DOORS = {"telegram": "telegram", "zalo": "zalo_oa", "zalo-bot": "zalo_bot", "mes
 class Doors:
     """ASGI: the providers' addresses. Every other request goes on to `app`.
 
-    They stand before the framework's own layers, none of which a webhook needs: those would cost more than all else here.
+    They stand before the framework's own layers: a webhook needs none of them, and they cost more than all else here.
     """
 
     def __init__(self, app: ASGIApp, house: House) -> None:
@@ -53,19 +49,19 @@ class Doors:
         elif scope["method"] not in ("GET", "POST"):
             answer = Response(status_code=405, headers={"Allow": "GET, POST"})
         else:
-            answer = await _received(self.house, name, channel, Request(scope, receive))
+            answer = await _received(self.house, name, channel, scope, receive)
         await answer(scope, receive, send)
 
 
-async def _received(house: House, name: str, channel: Channel, request: Request) -> Response:
-    body = await _body(request)
+async def _received(house: House, name: str, channel: Channel, scope: Scope, receive: Receive) -> Response:
+    body = await _body(receive)
     if body is None:
         house.counts.webhook(name, "too_big")
         return Response(status_code=413)
     webhook = Webhook(
-        method=request.method,
-        headers={key.decode("latin-1"): value.decode("latin-1") for key, value in request.scope["headers"]},
-        query=dict(request.query_params),
+        method=scope["method"],
+        headers={key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]},
+        query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
         body=body,
     )
     try:
@@ -92,21 +88,15 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
         for one, key in zip(parsed.happened, keys, strict=True)
     ]
     if arrivals:
-        stored = house.store.queue(lambda c: _put(c, arrivals, house.now()))
+        on_its_way = house.arriving.put(arrivals)
         house.news.tell(["turns"])  # already: the turn shares the commit
-        wanted = await stored
+        wanted = await house.arriving.stored(arrivals, on_its_way)
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])
         if name == "zalo_oa":
             house.strangers.update(one.chat for one in parsed.happened if isinstance(one, Inbound))
             house.news.tell(["strangers"])
-
-
-def _put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool:
-    """Whether files of theirs have to be fetched."""
-    inbox.put(connection, arrivals, now)
-    return files.want(connection, arrivals, now)
 
 
 def masked(said: Inbound) -> Inbound:
@@ -141,14 +131,15 @@ def _proof(channel: Channel, webhook: Webhook) -> str:
     return "secret"
 
 
-async def _body(request: Request) -> bytes | None:
-    """The raw bytes, or None when there are too many."""
+async def _body(receive: Receive) -> bytes | None:
+    """The raw bytes, or None when there are too many or the sender went away."""
     read = bytearray()
-    try:
-        async for part in request.stream():
-            read += part
-            if len(read) > MOST_BYTES:
-                return None
-    except ClientDisconnect:
-        return None
-    return bytes(read)
+    while True:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            return None
+        read += part.get("body", b"")
+        if len(read) > MOST_BYTES:
+            return None
+        if not part.get("more_body"):
+            return bytes(read)

@@ -16,6 +16,7 @@ from bot import model
 
 T = TypeVar("T")
 
+_Reader = Callable[[Any], Any]
 _KINDS: dict[str, type] = {
     cls.__name__: cls
     for union in (model.Event, model.CaseEvent, model.MemberEvent, model.Effect, model.Reached)
@@ -25,15 +26,35 @@ _KINDS: dict[str, type] = {
 
 def to_json(value: object) -> dict[str, Any]:
     """A dataclass of model.py as JSON values; a member of Event or Effect carries its "kind"."""
-    out: dict[str, Any] = {"kind": type(value).__name__} if type(value).__name__ in _KINDS else {}
-    for name, default in _layout(value.__class__):  # type: ignore[arg-type] # classes are hashable
+    kind, layout = _layout(value.__class__)  # type: ignore[arg-type] # classes are hashable
+    out: dict[str, Any] = {"kind": kind} if kind else {}
+    for name, default, write in layout:
         item = getattr(value, name)
         if item != default:
-            out[name] = _plain(item)
+            out[name] = item if write is None else write(item)
     return out
 
 
+@cache
+def _layout(cls: Any) -> tuple[str, tuple[tuple[str, object, Callable[[Any], Any] | None], ...]]:
+    """The kind ("" for none), and each field's name, default and writer (None: its value is JSON as it is).
+
+    Where there is no default stands MISSING, which equals no value: such fields are always written.
+    """
+    hints = typing.get_type_hints(cls)
+    defaults = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(cls)}
+    kind = cls.__name__ if cls.__name__ in _KINDS else ""
+    return kind, tuple((name, default, _writer(hints[name])) for name, default in defaults.items())
+
+
+def _writer(hint: Any) -> Callable[[Any], Any] | None:
+    origin = get_origin(hint)
+    return None if origin is Literal or hint in (str, int, bool, float) else _plain
+
+
 def _plain(item: object) -> Any:
+    if isinstance(item, str):
+        return item
     if isinstance(item, datetime):
         return item.astimezone(UTC).isoformat()
     if isinstance(item, tuple):
@@ -43,16 +64,6 @@ def _plain(item: object) -> Any:
     if is_dataclass(item):
         return to_json(item)
     return item
-
-
-@cache
-def _layout(cls: Any) -> tuple[tuple[str, object], ...]:
-    """Field names with their defaults; MISSING never equals a value, so required fields are always written."""
-    out: list[tuple[str, object]] = []
-    for f in fields(cls):
-        default = f.default_factory() if f.default_factory is not MISSING else f.default
-        out.append((f.name, default))
-    return tuple(out)
 
 
 def conversation(data: Mapping[str, Any]) -> model.Conversation:
@@ -75,21 +86,23 @@ def effect(data: Mapping[str, Any]) -> model.Effect:
 
 def read(cls: type[T], data: Mapping[str, Any]) -> T:
     """A dataclass from what to_json made of it. Keys it does not know (written by a newer version) are dropped."""
-    readers: dict[str, Callable[[Any], Any]] = _readers(cls)  # type: ignore[arg-type] # classes are hashable
-    return cls(**{name: readers[name](item) for name, item in data.items() if name in readers})
+    readers: Mapping[str, _Reader | None] = _readers(cls)  # type: ignore[arg-type] # classes are hashable
+    values = {}
+    for name, item in data.items():
+        if name in readers:
+            reader = readers[name]
+            values[name] = item if reader is None else reader(item)
+    return cls(**values)
 
 
 @cache
-def _readers(cls: Any) -> dict[str, Callable[[Any], Any]]:
+def _readers(cls: Any) -> dict[str, _Reader | None]:
     hints = typing.get_type_hints(cls)
     return {f.name: _reader(hints[f.name]) for f in fields(cls)}
 
 
-def _same(item: Any) -> Any:
-    return item
-
-
-def _reader(hint: Any) -> Callable[[Any], Any]:
+def _reader(hint: Any) -> _Reader | None:
+    """None: the value is what JSON gave."""
     origin, args = get_origin(hint), get_args(hint)
     if hint is datetime:
         return datetime.fromisoformat
@@ -98,10 +111,8 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if origin in (types.UnionType, typing.Union):
         present = [arg for arg in args if arg is not type(None)]
         inner = _reader(present[0])
-        return lambda item: None if item is None else inner(item)
+        return inner and (lambda item: None if item is None else inner(item))
     if origin is tuple:
-        inner = _reader(args[0])
-        return lambda item: tuple(inner(part) for part in item)
-    if origin is Literal or hint in (str, int, bool, float) or origin is Mapping or origin is dict:
-        return _same
-    return dict if origin is not None and issubclass(origin, Mapping) else _same
+        part = _reader(args[0])
+        return tuple if part is None else lambda item: tuple([part(one) for one in item])
+    return None

@@ -79,7 +79,7 @@ def router(house: House) -> APIRouter:
     @routes.post("/chat/say")
     async def say(request: Request) -> Response:
         key = door.key(request)
-        door.keep_pace(key)
+        door.keep_pace(request, key)
         said = await read_said(request)
         # A picked choice brings no words of its own. NUL is what PostgreSQL cannot store.
         words = redact("" if said.choice else said.text.replace("\0", ""))
@@ -97,7 +97,7 @@ def router(house: House) -> APIRouter:
     @routes.post("/chat/photo")
     async def photo(request: Request) -> Response:
         key = door.key(request)
-        door.keep_pace(key)
+        door.keep_pace(request, key)
         bound(request, MOST_PHOTO_BYTES)
         async with request.form(max_files=1, max_fields=1) as form:
             photo_id, data = await _photo(form)
@@ -136,7 +136,7 @@ def router(house: House) -> APIRouter:
         line = next((line for line in lines if line.id == line_id), None)
         if line is None or house.voice is None:
             raise HTTPException(404)
-        door.keep_pace(f"speech:{key}")
+        door.keep_pace(request, f"speech:{key}")
         library = house.shelf.library
         try:
             words = library.speech.spoken(line.text, [label for _, label in line.choices])
@@ -180,7 +180,7 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
     now = house.now()
 
     def work(connection: sa.Connection) -> bool:
-        new = inbox.put(connection, [arrival], now) == 1
+        new = inbox.put_new(connection, arrival, now)
         if new and kept:
             media.insert(connection, kept, arrival.conversation, now)
         return new

@@ -20,6 +20,8 @@ SECONDS_BELOW = 10**11
 MOST_DIGITS = 20
 
 Fields = Mapping[str, Any]
+#: kept: with separators of its own json.dumps makes a new one at every call
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def fields(value: object) -> Fields:
@@ -82,7 +84,7 @@ def _degrees(value: object) -> float:
 
 
 def written(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 class Unasked:

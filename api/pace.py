@@ -1,0 +1,42 @@
+"""How often one may come: so many at once, then at a steady rate. In memory and bounded; refuses nobody by itself."""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+
+#: names that are remembered; the one quiet the longest is forgotten first
+MOST_NAMES = 10_000
+
+
+class Pace:
+    """For each name `burst` times at once; each comes back after 1 / `a_second` seconds."""
+
+    def __init__(self, now: Callable[[], datetime], *, burst: float, a_second: float) -> None:
+        self._now, self._burst, self._a_second = now, burst, a_second
+        #: times left, and as of when
+        self._names: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def fits(self, name: str) -> bool:
+        """Whether this name may come now. To have come is counted either way: who goes on trying goes on waiting."""
+        now = self._now()
+        left, since = self._names.pop(name, (self._burst, now))
+        left = min(self._burst, left + (now - since).total_seconds() * self._a_second)
+        self._names[name] = (max(left - 1, 0.0), now)
+        if len(self._names) > MOST_NAMES:
+            self._names.popitem(last=False)
+        return left >= 1
+
+
+def of_street(host: str) -> str:
+    """An address by which a house in the street is counted; of IPv6 the network that one customer gets.
+
+    "" for those that tell nothing of who comes: of this machine, or of a proxy whose word is not taken.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if not address.is_global:
+        return ""
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
