@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from api import inbox, nearest, phones, words
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
@@ -74,7 +75,13 @@ _OF_MESSAGE = sa.select(_outbox.c.case_id, _outbox.c.body).where(
     _outbox.c.remote_id == sa.bindparam("remote_id"),
 )
 _UNSET_TIMER = _timer.delete().where(_timer.c.key == sa.bindparam("unset"))
-_SET_TIMER = _timer.insert()
+_SET_TIMER = {
+    name: insert.on_conflict_do_update(
+        index_elements=["key"],
+        set_={what: insert.excluded[what] for what in ("conversation", "due_at", "body")},
+    )
+    for name, insert in (("sqlite", sqlite.insert(_timer)), ("postgresql", postgresql.insert(_timer)))
+}
 
 
 def find(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
@@ -204,8 +211,12 @@ def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id
 
 def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: datetime, body: dict[str, Any]) -> None:
     """Setting a timer again replaces it."""
-    unset_timer(connection, key)
-    connection.execute(_SET_TIMER, {"key": key, "conversation": conversation, "due_at": due_at, "body": body})
+    set_timers(connection, [{"key": key, "conversation": conversation, "due_at": due_at, "body": body}])
+
+
+def set_timers(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Rows of the table of timers, each key at most once."""
+    connection.execute(_SET_TIMER[connection.dialect.name], rows)
 
 
 def unset_timer(connection: sa.Connection, key: str) -> None:

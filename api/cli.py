@@ -76,6 +76,7 @@ def serve(
             link = auth.make_link(connection, first.id, house.now(), base)
             typer.echo(f"Vào thử bằng tên {first.name} (đường dẫn dùng một lần): {link}")
     sys.stdout.flush()
+    main.settle_memory()
     uvicorn.run(
         main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
     )
@@ -395,9 +396,8 @@ def qr(
     channel: Annotated[str, typer.Option(help="Only this way: zalo_oa, telegram, messenger or web.")] = "",
 ) -> None:
     """Make a poster with the QR codes of the ways into the chat."""
-    import segno
-
     from api import poster
+    from api.qr import write_png
 
     if flow and not (Folders().flows / f"{flow}.yaml").is_file():
         _fail(f"Không có kịch bản {flow!r} trong bot/flows/.")
@@ -411,7 +411,7 @@ def qr(
     if file.suffix == ".svg":
         file.write_text(poster.poster(ways, place), encoding="utf-8")
     else:
-        segno.make_qr(ways[0].link, error=poster.CORRECTION).save(str(file), scale=12, border=poster.QUIET)
+        write_png(ways[0].link, file)
     typer.echo(f"Đã tạo {file}:\n" + "\n".join(f"  {way.title}: {way.link}" for way in ways))
 
 

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl  # type: ignore[import-untyped]
-from openpyxl.styles import Font  # type: ignore[import-untyped]
-
 from knowledge.text import fold
 
 #: people put a title above their table: its header is looked for in so many rows
@@ -106,6 +103,8 @@ def _lines(rows: Sequence[Sequence[str]], header_at: int, columns: Sequence[Colu
 
 
 def _xlsx_rows(path: Path) -> list[list[str]]:
+    import openpyxl  # type: ignore[import-untyped] # here: 8 MB that the service seldom needs
+
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # a broken file fails in zip, XML or openpyxl, each in its own way
@@ -155,6 +154,9 @@ def write_template(path: Path) -> None:
         return
     if path.suffix.lower() != ".xlsx":
         raise MembersFileError(f"{path.name}: đặt tên kết thúc bằng .xlsx hoặc .csv.")
+    import openpyxl
+    from openpyxl.styles import Font  # type: ignore[import-untyped]
+
     book = openpyxl.Workbook()
     members, notes = book.active, book.create_sheet("Cách ghi")
     members.title = "Thành viên"

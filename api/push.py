@@ -22,7 +22,6 @@ import sqlalchemy as sa
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
-from pywebpush import WebPusher, WebPushException
 
 from api.house import House
 from api.settings import Settings
@@ -268,6 +267,8 @@ async def once(house: House, session: aiohttp.ClientSession, key: Vapid02) -> in
 
 
 async def _tell(house: House, session: aiohttp.ClientSession, key: Vapid02, wake: Wake, now: datetime) -> Fate:
+    from pywebpush import WebPusher, WebPushException  # here: 13 MB that a house without phones to wake does not need
+
     parts = urlsplit(wake.endpoint)
     public = house.settings.public_url
     who = public if public.startswith("https://") else "mailto:gocua@localhost"

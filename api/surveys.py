@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from api import cases, joins
 from api.auth import Member
@@ -192,6 +191,8 @@ def as_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def as_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
+    from openpyxl import Workbook  # type: ignore[import-untyped] # here: 8 MB that the service seldom needs
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Trả lời")
     for row in rows:

@@ -454,8 +454,9 @@ class _Work:
         if (state.place, state.notices) != (before.place, before.notices):
             notices.know(self.connection, self.near.library, key, state, self.now)
         if state.wake_at != before.wake_at:
-            self.unset.append(f"wake:{key}")
-            if state.wake_at is not None:
+            if state.wake_at is None:
+                self.unset.append(f"wake:{key}")
+            else:
                 body = record.to_json(WaitExpired(due_at=state.wake_at))
                 self.timers.append({"key": f"wake:{key}", "conversation": key, "due_at": state.wake_at, "body": body})
 
@@ -516,7 +517,7 @@ class _Work:
         if self.unset:
             c.execute(_UNSET, {"keys": self.unset})
         if self.timers:
-            c.execute(_timer.insert(), self.timers)
+            cases.set_timers(c, self.timers)
         if self.logged:
             c.execute(_log.insert(), self.logged)
         if self.later:
