@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 #: requests under way at once
 MOST_AT_ONCE = 256
+#: files whose ids at a provider are remembered
+MOST_KNOWN = 1000
 #: seconds within which a provider must answer
 ANSWER_S = 30.0
 
@@ -45,6 +47,8 @@ class Carrier:
     def __init__(self, house: House, bases: Mapping[str, str]) -> None:
         self.house, self.bases = house, bases
         self._taken: dict[int, _Taken] = {}
+        #: by channel and ref: what the provider calls a file that goes to many, so that it goes up once
+        self._known: dict[tuple[str, str], str] = {}
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Carrier":
@@ -77,6 +81,20 @@ class Carrier:
         self._taken.pop(row, None)
 
     async def _all(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
+        """Files that the provider knows go by its id of them; should it know one no longer, they go up again."""
+        files = tuple(replace(one, ref=self._known.get((name, one.ref), one.ref)) for one in outgoing.attachments)
+        if files == outgoing.attachments:
+            return await self._calls(name, row, outgoing)
+        try:
+            return await self._calls(name, row, replace(outgoing, attachments=files))
+        except SendError as error:
+            if not error.permanent or error.blocked or error.window:
+                raise
+            for one in outgoing.attachments:
+                self._known.pop((name, one.ref), None)
+        return await self._calls(name, row, outgoing)
+
+    async def _calls(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
         taken = self._taken.get(row) or _Taken()
         receipt = Receipt(remote_id="")
         for call in self.house.channels[name].render(outgoing):
@@ -92,10 +110,17 @@ class Carrier:
                         self._taken[row] = _Taken(receipts=kept)
                     raise
                 taken.receipts[done] = got
+                self._learn(name, call, got)
             if call.gives:
                 taken.found[call.gives] = got.remote_id
             receipt = got if call.carries else receipt
         return receipt
+
+    def _learn(self, name: str, call: Call, got: Receipt) -> None:
+        if call.upload and got.file_id and call.upload.ref.startswith((PICTURE, SPEECH)):
+            if len(self._known) == MOST_KNOWN:
+                del self._known[next(iter(self._known))]  # the oldest
+            self._known[name, call.upload.ref] = got.file_id
 
     async def _call(self, name: str, outgoing: Outgoing, call: Call) -> Receipt:
         """One call; once more with a fresh token when the provider says that ours is worn out."""

@@ -107,11 +107,13 @@ class Call:
 class Receipt:
     """The provider took it. `remote_id` is its id of the message ("" when it gives none), or of an upload.
 
-    `quota` is what the provider counts the message against ("paid": money), "" where it does not say.
+    `quota` is what the provider counts the message against ("paid": money), "" where it does not say. `file_id` is its
+    own id of the file that went up, when the same file can go to others by it.
     """
 
     remote_id: str
     quota: str = ""
+    file_id: str = ""
 
 
 class SendError(Exception):

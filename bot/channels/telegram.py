@@ -158,7 +158,7 @@ class Telegram:
         """Of a new topic the id is its thread."""
         result = _result(call, status, body)
         found = result.get("message_id", result.get("message_thread_id", ""))
-        return Receipt(remote_id=str(found))
+        return Receipt(remote_id=str(found), file_id=_file_id(result, call.upload) if call.upload else "")
 
     def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
         """Tries to give each possible id the keyboard that our message has.
@@ -256,6 +256,14 @@ def _draft(attachment: Attachment) -> tuple[str, dict[str, Any], Upload | None]:
     if attachment.kind not in ("photo", "voice") or attachment.size_bytes > PHOTO_LIMIT_BYTES:
         method, field, _ = _FILES["file"]
     return method, {}, Upload(field=field, ref=attachment.ref, name=attachment.name or name)
+
+
+def _file_id(result: Object, upload: Upload) -> str:
+    """Of what kept its kind: a photo that had to go as a document cannot be sent as a photo by that id."""
+    sent = result.get(upload.field) if upload.field in ("photo", "voice") else None
+    file = sent[-1] if isinstance(sent, list) and sent else sent
+    found = file.get("file_id") if isinstance(file, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _fits_caption(outgoing: Outgoing) -> bool:

@@ -34,6 +34,22 @@ async def test_a_picture_and_its_text_are_one_message(service: Service) -> None:
     assert (name, data) == ("bat-nfc.png", SHOWN.file.read_bytes())
 
 
+async def test_a_picture_goes_up_once_and_to_the_next_by_its_id(service: Service) -> None:
+    for resident in (RESIDENT, RESIDENT + 1):
+        await service.says(resident, "/start vneid-quet-nfc", "samsung")
+    first, second = service.telegram.called("sendPhoto")
+    assert (list(first.files), list(second.files)) == (["photo"], [])
+    assert service.telegram.files[second.fields["photo"]][1] == SHOWN.file.read_bytes()
+
+
+async def test_a_picture_that_telegram_forgot_goes_up_again(service: Service) -> None:
+    await to_the_picture(service)
+    service.telegram.files.clear()
+    await service.says(RESIDENT + 1, "/start vneid-quet-nfc", "samsung")
+    assert [list(call.files) for call in service.telegram.called("sendPhoto")] == [["photo"], [], ["photo"]]
+    assert "NFC" in service.telegram.sent(RESIDENT + 1)[-1]["caption"]
+
+
 async def test_a_refused_picture_takes_no_words_away(service: Service) -> None:
     service.telegram.fail("sendPhoto", 400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
     await to_the_picture(service)
