@@ -9,10 +9,12 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
 import structlog
+from yarl import URL
 
 from api import media
 from api.house import House
@@ -158,7 +160,8 @@ class Carrier:
             data = None
         begun = time.monotonic()
         try:
-            async with self._http.request(call.method, self.bases[name] + call.path, data=data, headers=headers) as got:
+            url = _url(self.bases[name] + call.path)
+            async with self._http.request(call.method, url, data=data, headers=headers) as got:
                 status, body = got.status, await got.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self._log(name, call, begun, 0, type(error).__name__)
@@ -219,6 +222,12 @@ class Carrier:
         if row is None:
             raise SendError("the file is no longer kept", permanent=True)
         return row["path"], row["content_type"]
+
+
+@lru_cache(256)
+def _url(address: str) -> URL:
+    """Read once: the same few are called all day."""
+    return URL(address)
 
 
 def _kind(path: str) -> str:
