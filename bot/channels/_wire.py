@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from bot.channel import Call, Outgoing
 from bot.model import Point
 
@@ -20,8 +22,6 @@ SECONDS_BELOW = 10**11
 MOST_DIGITS = 20
 
 Fields = Mapping[str, Any]
-#: kept: with separators of its own json.dumps makes a new one at every call
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def fields(value: object) -> Fields:
@@ -32,10 +32,18 @@ def items(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def loads(body: bytes | str) -> Any:
+    """Any JSON value, with half a surrogate pair in it too: people do send them. Raises ValueError, RecursionError."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return json.loads(body)
+
+
 def opened(body: bytes | str) -> Fields | None:
     """A JSON object, None for anything else."""
     try:
-        found = json.loads(body)
+        found = loads(body)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -84,7 +92,10 @@ def _degrees(value: object) -> float:
 
 
 def written(value: object) -> bytes:
-    return _ENCODER.encode(value).encode()
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # half a surrogate pair
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 class Unasked:

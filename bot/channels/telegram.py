@@ -13,7 +13,7 @@ from bot.capabilities import TELEGRAM
 from bot.channel import OURS, Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
 from bot.channels import _telegram_reading as reading
 from bot.channels._telegram_reading import Object
-from bot.channels._wire import written
+from bot.channels._wire import loads, written
 from bot.model import Attachment, Inbound, MediaKind
 
 HEARD = ("message", "edited_message", "callback_query", "my_chat_member")
@@ -81,7 +81,7 @@ class Telegram:
         """A press is dated by its message, for Telegram gives no other time (1970 when the message is gone)."""
         key, answer = "", b""
         try:
-            raw = json.loads(webhook.body)
+            raw = loads(webhook.body)
             key = str(int(raw["update_id"]))
             kind = next((name for name in raw if name != "update_id"), "")
             if kind not in HEARD:
@@ -290,7 +290,7 @@ def _markup(outgoing: Outgoing) -> dict[str, Any]:
 def _answer(status: int, body: bytes) -> dict[str, Any]:
     """The answer's JSON object when it says ok. Raises SendError; `status` 0: only the body is known."""
     try:
-        answer = json.loads(body)
+        answer = loads(body)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
