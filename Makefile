@@ -2,7 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-BENCHES := $(filter-out bench/build_%,$(wildcard bench/*.py))
+# without what makes files of the repository, and what is part of another
+BENCHES := $(filter-out build_% wording plans,$(basename $(notdir $(wildcard bench/*.py))))
 
 .PHONY: help install run test check bench lock
 .DEFAULT_GOAL := help
@@ -26,7 +27,7 @@ check: .venv/installed-dev ## style, types, and the content: flows, articles, pl
 	@$(BIN)/gocua check
 
 bench: .venv/installed-dev ## what the figures in README.md come from
-	@for file in $(BENCHES); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for one in $(BENCHES); do echo "== python -m bench.$$one"; $(BIN)/python -m bench.$$one || exit 1; done
 
 lock: .venv/installed-dev ## both lock files anew, from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv

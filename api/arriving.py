@@ -1,11 +1,11 @@
-"""What the doors have heard and the disk has not: all that waits is written by one statement, and then answered.
+"""What the doors have heard and the disk has not: all that waits is written by one unit of work, and then answered.
 
-Each who puts something here hears when it is on disk. Never acts on a message: that is turns.py.
+Each who puts something here hears when it is on disk, or why it cannot be.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,16 +13,34 @@ import sqlalchemy as sa
 
 from api import files, inbox
 from api.inbox import Arrival
-from api.store import MOST_WAITING, Store, StoreBusy
+from api.store import Store, StoreBusy
+
+#: arrivals that wait for the disk; beyond it the caller is told to come back later
+MOST_IN_A_LOAD = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What became of a load. `refused`: by place, why the database does not take that part."""
+
+    wanted: bool
+    refused: dict[int, Exception]
 
 
 @dataclass(slots=True)
 class _Load:
-    """What one unit of work writes. `closed`: it is being written, who comes now is too late for it."""
+    """What one unit of work writes: each request's part, in the order of coming."""
 
-    arrivals: list[Arrival] = field(default_factory=list)
+    parts: list[Sequence[Arrival]] = field(default_factory=list)
+    arrivals: int = 0
+    #: it is being written: who comes now is too late for it
     closed: bool = False
-    done: "asyncio.Future[bool] | None" = None
+    done: "asyncio.Future[_Written] | None" = None
+
+    @property
+    def open(self) -> bool:
+        """Done without having been closed: the database was away."""
+        return not self.closed and not (self.done and self.done.done())
 
 
 class Arriving:
@@ -30,35 +48,61 @@ class Arriving:
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
-        self._load = _Load(closed=True)
+        self._load = _Load()
         #: between the loop, which adds to a load, and the writing thread, which closes it
         self._lock = threading.Lock()
 
-    def put(self, arrivals: Sequence[Arrival]) -> "asyncio.Future[bool]":
-        """Done once all is on disk: whether there are files to be fetched. Raises StoreBusy, here or in the future."""
+    def put(self, arrivals: Sequence[Arrival]) -> Awaitable[bool]:
+        """On its way from here on; to be awaited until all is on disk: whether there are files to be fetched.
+
+        Raises StoreBusy, here or when awaited, and what the database has against these very arrivals.
+        """
         with self._lock:
-            load = _Load() if self._load.closed else self._load
-            if len(load.arrivals) >= MOST_WAITING:
+            load = self._load if self._load.open else _Load()
+            if load.arrivals >= MOST_IN_A_LOAD:
                 raise StoreBusy
-            load.arrivals += arrivals
+            place = len(load.parts)
+            load.parts.append(arrivals)
+            load.arrivals += len(arrivals)
         if load.done is None:
             load.done = self._store.queue(lambda c: self._write(c, load))
             self._load = load
-        return load.done
+        return _stored(load.done, place)
 
-    async def stored(self, arrivals: Sequence[Arrival], on_its_way: "asyncio.Future[bool]") -> bool:
-        """Waits for `put`. When it failed another's message may be to blame: then once more, alone."""
-        try:
-            return await asyncio.shield(on_its_way)
-        except StoreBusy:
-            raise
-        except Exception:
-            return await self._store.write(lambda c: _put(c, arrivals, self._now()))
-
-    def _write(self, connection: sa.Connection, load: _Load) -> bool:
+    def _write(self, connection: sa.Connection, load: _Load) -> _Written:
         with self._lock:
             load.closed = True
-        return _put(connection, load.arrivals, self._now())
+        now = self._now()
+        try:
+            with connection.begin_nested():
+                return _Written(_put(connection, [one for part in load.parts for one in part], now), {})
+        except sa.exc.OperationalError:
+            raise  # the database's own trouble, and nobody's fault
+        except Exception as error:
+            if len(load.parts) == 1:
+                return _Written(wanted=False, refused={0: error})
+        return _one_by_one(connection, load.parts, now)
+
+
+async def _stored(done: "asyncio.Future[_Written]", place: int) -> bool:
+    written = await asyncio.shield(done)  # who goes away takes nothing from the others
+    if place in written.refused:
+        raise written.refused[place]
+    return written.wanted
+
+
+def _one_by_one(connection: sa.Connection, parts: Sequence[Sequence[Arrival]], now: datetime) -> _Written:
+    """Some part cannot be written: without it the others are, in the order in which they came."""
+    wanted, refused = False, {}
+    for place, part in enumerate(parts):
+        try:
+            with connection.begin_nested():
+                wanted = _put(connection, part, now) or wanted
+        except sa.exc.OperationalError:
+            raise
+        except Exception as error:
+            refused[place] = error
+    return _Written(wanted, refused)
 
 
 def _put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool:

@@ -7,6 +7,7 @@ does here: a fresh token, the same message without buttons. A call that was take
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -39,7 +40,8 @@ class UnknownFate(Exception):
 class _Taken:
     """Of one message: the calls that the provider took, and the ids that its uploads gave."""
 
-    receipts: dict[tuple[str, bytes], Receipt] = field(default_factory=dict)
+    #: by path, body, file, and the how manieth of those alike it is
+    receipts: dict[tuple[str, bytes, str, int], Receipt] = field(default_factory=dict)
     found: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,6 +53,7 @@ class Carrier:
         self._taken: dict[int, _Taken] = {}
         #: by channel and ref: what the provider calls a file that goes to many, so that it goes up once
         self._known: dict[tuple[str, str], str] = {}
+        self._known_of = house.shelf.library
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Carrier":
@@ -83,46 +86,61 @@ class Carrier:
         self._taken.pop(row, None)
 
     async def _all(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
-        """Files that the provider knows go by its id of them; should it know one no longer, they go up again."""
-        files = tuple(replace(one, ref=self._known.get((name, one.ref), one.ref)) for one in outgoing.attachments)
-        if files == outgoing.attachments:
-            return await self._calls(name, row, outgoing)
-        try:
-            return await self._calls(name, row, replace(outgoing, attachments=files))
-        except SendError as error:
-            if not error.permanent or error.blocked or error.window:
-                raise
-            for one in outgoing.attachments:
-                self._known.pop((name, one.ref), None)
-        return await self._calls(name, row, outgoing)
-
-    async def _calls(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
         taken = self._taken.get(row) or _Taken()
         receipt = Receipt(remote_id="")
-        for call in self.house.channels[name].render(outgoing):
-            done = (call.path, call.body)
+        alike: Counter[tuple[str, bytes, str]] = Counter()
+        for call, short in self._rendered(name, outgoing):
+            what = (call.path, call.body, call.upload.ref if call.upload else "")
+            alike[what] += 1
+            done = (*what, alike[what])
             got = taken.receipts.get(done)
             if got is None:
                 try:
-                    got = await self._call(name, outgoing, filled(call, taken.found))
-                except SendError:
+                    got = await self._made(name, outgoing, filled(call, taken.found), short)
+                except (SendError, UnknownFate):
                     # uploads go up again: an id that a provider no longer knows must not be offered once more
                     kept = {key: one for key, one in taken.receipts.items() if not _is_upload(key, taken)}
                     if kept:
                         self._taken[row] = _Taken(receipts=kept)
                     raise
                 taken.receipts[done] = got
-                self._learn(name, call, got)
             if call.gives:
                 taken.found[call.gives] = got.remote_id
             receipt = got if call.carries else receipt
         return receipt
 
-    def _learn(self, name: str, call: Call, got: Receipt) -> None:
+    # --- files that go to many -----------------------------------------------------------------------------------
+
+    def _rendered(self, name: str, outgoing: Outgoing) -> list[tuple[Call, Call | None]]:
+        """The calls; beside one that uploads a file which the provider has, the same call by its id of that file."""
+        channel, library = self.house.channels[name], self.house.shelf.library
+        if library is not self._known_of:  # a picture may have been drawn anew under its old name
+            self._known.clear()
+            self._known_of = library
+        calls = channel.render(outgoing)
+        files = tuple(replace(one, ref=self._known.get((name, one.ref), one.ref)) for one in outgoing.attachments)
+        if files == outgoing.attachments:
+            return [(call, None) for call in calls]
+        by_id = channel.render(replace(outgoing, attachments=files))
+        return [(call, short if call.upload and not short.upload else None)
+                for call, short in zip(calls, by_id, strict=True)]  # fmt: skip
+
+    async def _made(self, name: str, outgoing: Outgoing, call: Call, short: Call | None) -> Receipt:
+        """By the file's id where there is one; should the provider know it no longer, the file goes up again."""
+        if short:
+            try:
+                return await self._call(name, outgoing, short)
+            except SendError as error:
+                if not error.permanent or error.blocked or error.window:
+                    raise
+        got = await self._call(name, outgoing, call)
         if call.upload and got.file_id and call.upload.ref.startswith((PICTURE, SPEECH)):
-            if len(self._known) == MOST_KNOWN:
-                del self._known[next(iter(self._known))]  # the oldest
+            if len(self._known) >= MOST_KNOWN:
+                del self._known[next(iter(self._known))]  # who was learned first
             self._known[name, call.upload.ref] = got.file_id
+        return got
+
+    # --- one call ------------------------------------------------------------------------------------------------
 
     async def _call(self, name: str, outgoing: Outgoing, call: Call) -> Receipt:
         """One call; once more with a fresh token when the provider says that ours is worn out."""
@@ -236,5 +254,5 @@ def _kind(path: str) -> str:
     return "/".join(part for part in parts[-3:] if not part.startswith(("bot", "v")))
 
 
-def _is_upload(key: tuple[str, bytes], taken: _Taken) -> bool:
+def _is_upload(key: tuple[str, bytes, str, int], taken: _Taken) -> bool:
     return taken.receipts[key].remote_id in taken.found.values()

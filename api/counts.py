@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from api import logs
-from api.outbox import UNKNOWN_FATE, Status
+from api.outbox import SENT_AGAIN, UNKNOWN_FATE, Status
 
 #: seconds
 _TURN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -38,7 +38,8 @@ class Counts:
         )
         self._sends = prometheus.Counter(
             "gocua_sends",
-            "Tries to send, by what came of them: sent, retried, unsure (asked about next), unknown (held), dead",
+            "Tries to send, by what came of them: sent, sent_again (whoever got it may have it twice), retried, unsure "
+            "(asked about next), unknown (held), dead",
             ["channel", "outcome"],
             registry=self.registry,
         )
@@ -55,7 +56,7 @@ class Counts:
         self.registry.register(_LogLines())
 
     def webhook(self, channel: str, outcome: str) -> None:
-        """`outcome`: stored, refused, busy, too_big."""
+        """`outcome`: stored, refused, busy, too_big, too_often."""
         self._webhooks.labels(channel, outcome).inc()
 
     def came(self, channel: str, events: int) -> None:
@@ -70,8 +71,8 @@ class Counts:
         """What came of one try, and since when the message was there. Queued again without an error: it was no try."""
         if status == Status.QUEUED and not error:
             return
-        again = "unsure" if error == UNKNOWN_FATE else "retried"
-        self._sends.labels(channel, _OUTCOMES.get(status, again)).inc()
+        came = _OUTCOMES.get(status, "unsure" if error == UNKNOWN_FATE else "retried")
+        self._sends.labels(channel, "sent_again" if came == "sent" and error == SENT_AGAIN else came).inc()
         self._send.labels(channel).observe(took_s)
         if status == Status.SENT:
             self._reply.labels(channel).observe(max(0.0, age.total_seconds()))

@@ -11,12 +11,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.carrier import Carrier, UnknownFate
-from api.outbox import UNKNOWN_FATE
+from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.tables import Inbox, Outbox
 from bot.channel import Outgoing, SendError
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
+_SEND_AGAIN = (
+    _outbox.update()
+    .where(
+        _outbox.c.channel == sa.bindparam("channel_of"),
+        _outbox.c.chat == sa.bindparam("chat_of"),
+        _outbox.c.error == sa.text(f"'{UNKNOWN_FATE}'"),
+        _outbox.c.status == sa.text("0"),
+        _outbox.c.status < sa.text("2"),
+        _outbox.c.id != sa.bindparam("row"),
+    )
+    .values(error=SENT_AGAIN)
+)
 
 
 async def asked(carrier: Carrier, row: Mapping[str, Any], outgoing: Outgoing) -> str | None:
@@ -27,6 +39,8 @@ async def asked(carrier: Carrier, row: Mapping[str, Any], outgoing: Outgoing) ->
     name = row["channel"]
     channel = carrier.house.channels[name]
     if not channel.capabilities.edits:  # the question is an edit that changes nothing
+        return None
+    if outgoing.topic or (not outgoing.edits and len(channel.render(outgoing)) != 1):
         return None
     seen = await carrier.house.store.read(lambda c: _seen_ids(c, name, outgoing.chat, row["marked_at"]))
     there: list[str] = []
@@ -39,7 +53,9 @@ async def asked(carrier: Carrier, row: Mapping[str, Any], outgoing: Outgoing) ->
             there.append(found)
         if len(there) >= seen.unknown:
             return there[0]
-    # Fewer are there than are asked about: which of them cannot be told, so each is sent again.
+    if seen.unknown > 1:  # fewer are there than are asked about: which of them cannot be told, so each is sent again
+        others = {"row": row["id"], "channel_of": name, "chat_of": outgoing.chat}
+        await carrier.house.store.write(lambda c: c.execute(_SEND_AGAIN, others) and None)
     return ""
 
 
@@ -60,13 +76,15 @@ class Seen:
 def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: datetime) -> Seen:
     group = chat.startswith("-")
     ours = sa.select(_outbox.c.chat, _outbox.c.remote_id, _outbox.c.sent_at.label("at")).where(
-        _outbox.c.channel == channel, _outbox.c.remote_id != ""
+        _outbox.c.remote_id != ""
     )
-    theirs = sa.select(_inbox.c.chat, _inbox.c.body["message_id"].as_string(), _inbox.c.received_at.label("at")).where(
-        _inbox.c.channel == channel
-    )
+    theirs = sa.select(_inbox.c.chat, _inbox.c.body["message_id"].as_string(), _inbox.c.received_at.label("at"))
     if group:
-        ours, theirs = ours.where(_outbox.c.chat == chat), theirs.where(_inbox.c.chat == chat)
+        ours = ours.where(_outbox.c.channel == channel, _outbox.c.chat == chat)
+        theirs = theirs.where(_inbox.c.channel == channel, _inbox.c.chat == chat)
+    else:  # so written that SQLite goes back from the newest row, instead of sorting all that the channel ever had
+        ours = ours.where(_outbox.c.channel.concat("") == channel)
+        theirs = theirs.where(_inbox.c.channel.concat("") == channel)
     newest = [
         *connection.execute(ours.order_by(_outbox.c.id.desc()).limit(2000)),
         *connection.execute(theirs.order_by(_inbox.c.id.desc()).limit(2000)),
@@ -79,7 +97,7 @@ def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: dat
     # Ids that were given out but never written down: one for each message on the wire, as many again for answers
     # to them that have not reached us yet.
     on_wire = sa.select(sa.func.count()).where(
-        _outbox.c.channel == channel,
+        _outbox.c.channel.concat("") == channel,  # as above: the few open rows are meant
         sa.or_(_outbox.c.status == sa.text("1"), _outbox.c.error == UNKNOWN_FATE),
         _outbox.c.status < sa.text("2"),
     )

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -51,8 +51,24 @@ _log = Log.__table__  # type: ignore[attr-defined]
 _member = MemberTable.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _BY_NAME = {one.name: one for one in CHANNELS}
-_WAITING = _to.c.fate == sa.text("'waiting'")  # word for word the index's own
-_INSERT_READER: dict[str, Any] = {"sqlite": sqlite.insert(_reader), "postgresql": postgresql.insert(_reader)}
+#: one resident, however many chats of theirs are joined
+_RESIDENT = sa.func.coalesce(_joined.c.resident, _to.c.conversation).label("resident")
+_HAD = ("given", "said")
+# word for word the indexes' own
+_WAITING = _to.c.fate == sa.text("'waiting'")
+_OPEN = sa.text("fate IN ('waiting', 'given')")
+
+
+def _put_reader(insert: Any) -> Any:
+    """When they said so is the proof that they did: moving house does not change it."""
+    new = insert.excluded
+    since = sa.case((_reader.c.wish == new.wish, _reader.c.wished_at), else_=new.wished_at)
+    told = {name: new[name] for name in ("province", "commune", "hamlet", "hamlet_key", "wish")}
+    return insert.on_conflict_do_update(index_elements=["conversation"], set_={**told, "wished_at": since})
+
+
+_PUT_READER = {"sqlite": _put_reader(sqlite.insert(_reader)), "postgresql": _put_reader(postgresql.insert(_reader))}
+_FORGET_READER = _reader.delete().where(_reader.c.conversation == sa.bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +100,14 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many notices a resident may get in a day, and when the next day begins for them."""
+
+    a_day: int
+    next_day: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a notice is. `missed` are those that had to be left out after all, by why."""
 
@@ -106,15 +130,11 @@ def know(connection: sa.Connection, library: Library, key: str, state: Conversat
         "conversation": key, "province": cases.province_of(library, commune), "commune": commune, "hamlet": hamlet,
         "hamlet_key": hamlet_key(hamlet), "wish": state.notices, "wished_at": now if state.notices else None,
     }  # fmt: skip
-    insert = _INSERT_READER[connection.dialect.name].values(row)
-    # when they said so is the proof that they did: moving house does not change it
-    same = _reader.c.wish == row["wish"]
-    changed = {**row, "wished_at": sa.case((same, _reader.c.wished_at), else_=insert.excluded.wished_at)}
-    connection.execute(insert.on_conflict_do_update(index_elements=["conversation"], set_=changed))
+    connection.execute(_PUT_READER[connection.dialect.name], row)
 
 
 def forget(connection: sa.Connection, key: str) -> None:
-    connection.execute(_reader.delete().where(_reader.c.conversation == key))
+    connection.execute(_FORGET_READER, {"key": key})
 
 
 def erase(connection: sa.Connection, key: str) -> None:
@@ -141,6 +161,26 @@ def audience(connection: sa.Connection, library: Library, on: Collection[str], d
         free = _BY_NAME[row.channel].free_hours
         paid += bool(free and row.heard_at and row.heard_at + timedelta(hours=free) < at)
     return Audience(chats=tuple(chats), paid=paid, left_out=dict(left_out))
+
+
+def held(connection: sa.Connection, found: Audience, draft: Draft, now: datetime, a_day: int) -> int:
+    """How many of them will have had their share by other notices on the day it begins: theirs comes a day later."""
+    begins, ends = _day_of(max(now, draft.send_from))
+    had = sa.and_(_to.c.fate.in_(_HAD), _to.c.given_at >= begins, _to.c.given_at < ends)
+    waits = sa.and_(_WAITING, _to.c.next_at < ends)
+    if begins > now:  # what is due earlier goes out earlier, and takes nothing of that day
+        waits = sa.and_(waits, _to.c.next_at >= begins)
+    full = (
+        sa.select(_RESIDENT)
+        .join(_joined, _joined.c.conversation == _to.c.conversation, isouter=True)
+        .where(_to.c.channel.in_(PACE), sa.or_(had, waits))
+        .group_by(_RESIDENT)
+        .having(sa.func.count() >= a_day)
+    )
+    joined = connection.execute(sa.select(_joined.c.conversation, _joined.c.resident))
+    residents = {row.conversation: row.resident for row in joined}
+    served = set(connection.scalars(full))
+    return sum(residents.get(chat, chat) in served for _, chat in found.chats)
 
 
 def _of_place(library: Library, draft: Draft) -> sa.Select[Any]:
@@ -332,7 +372,8 @@ async def run(house: House) -> None:
         try:
             if await house.store.read(lambda c: is_any_due(c, house.now())):
                 on = {*house.channels, "web"}
-                given = await house.store.write(lambda c, on=on: give(c, hours, on, house.now()))  # type: ignore[misc]
+                a_day = house.settings.notices_a_day
+                given = await house.store.write(lambda c, on=on, a_day=a_day: give(c, hours, on, house.now(), a_day))  # type: ignore[misc]
         except Exception:
             log.exception("notices_failed")
         if given:
@@ -349,25 +390,39 @@ def is_any_due(connection: sa.Connection, now: datetime) -> bool:
     return connection.execute(sa.select(_notice.c.id).where(*_live(now)).limit(1)).first() is not None
 
 
-def give(connection: sa.Connection, hours: Hours, on: Collection[str], now: datetime) -> int:
-    """Put the next few into their inboxes. Returns how many. Never at night, never two processes at once."""
+def give(connection: sa.Connection, hours: Hours, on: Collection[str], now: datetime, a_day: int = 1) -> int:
+    """Put the next few into their inboxes. Returns how many it looked at. Never at night, never two processes at once.
+
+    Who had `a_day` of them today, in whichever of their chats, is left until tomorrow.
+    """
+    if not _is_our_turn(connection):
+        return 0
     locked = sa.select(_notice).where(*_live(now)).order_by(_notice.c.id)
     locked = locked.with_for_update(skip_locked=True, key_share=True)
     live = {row["id"]: row for row in connection.execute(locked).mappings()}
     for notice_id, row in list(live.items()):
         if row["send_until"] <= now:
-            late = _to.update().where(_to.c.notice_id == notice_id, _to.c.fate.in_(("waiting", "given")))
+            late = _to.update().where(_to.c.notice_id == notice_id, _OPEN)
             connection.execute(late.values(fate="late"))
             _end(connection, live.pop(notice_id), now)
     given = 0
     if hours.open_at(now):
+        share = Share(a_day=a_day, next_day=hours.next_start(now))
         for channel in PACE:
-            given += _give_on(connection, live, channel, channel in on, now)
+            given += _give_on(connection, live, channel, channel in on, now, share)
     for row in live.values():
-        open_rows = sa.select(_to.c.notice_id).where(_to.c.notice_id == row["id"], _to.c.fate.in_(("waiting", "given")))
+        open_rows = sa.select(_to.c.notice_id).where(_to.c.notice_id == row["id"], _OPEN)
         if connection.execute(open_rows.limit(1)).first() is None:
             _end(connection, row, now)
     return given
+
+
+def _is_our_turn(connection: sa.Connection) -> bool:
+    """Until the transaction ends no other process gives: two notices could else reach one resident at once."""
+    if connection.dialect.name != "postgresql":
+        return True
+    key = sa.func.hashtextextended("notices", 0)
+    return bool(connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(key))).scalar())
 
 
 def _end(connection: sa.Connection, row: Any, now: datetime) -> None:
@@ -375,32 +430,74 @@ def _end(connection: sa.Connection, row: Any, now: datetime) -> None:
     _note(connection, now, "notice_done", None, row["id"])
 
 
-def _give_on(connection: sa.Connection, live: dict[int, Any], channel: str, is_on: bool, now: datetime) -> int:
+def _give_on(
+    connection: sa.Connection, live: dict[int, Any], channel: str, is_on: bool, now: datetime, share: Share
+) -> int:
     a_second = sa.select(sa.func.count()).where(_to.c.channel == channel, _to.c.given_at > now - timedelta(seconds=1))
     room = PACE[channel] - connection.execute(a_second).scalar_one()
     if room <= 0 or not live:
         return 0
     due = (
-        sa.select(_to, _conversation.c.reachable, _conversation.c.heard_at, _reader.c.wish)
+        sa.select(_to, _conversation.c.reachable, _conversation.c.heard_at, _reader.c.wish, _RESIDENT)
         .join(_conversation, _conversation.c.key == _to.c.conversation)
         .join(_reader, _reader.c.conversation == _to.c.conversation, isouter=True)
+        .join(_joined, _joined.c.conversation == _to.c.conversation, isouter=True)
         .where(_WAITING, _to.c.channel == channel, _to.c.next_at <= now, _to.c.notice_id.in_(live))
-        .order_by(_to.c.next_at, _to.c.notice_id, _to.c.conversation)
+        .order_by(_to.c.next_at)
         .limit(room)
     )
     rows = connection.execute(due).all()
+    had = _had(connection, {row.resident for row in rows}, now) if rows else Counter[str]()
     for row in rows:
         why = _changed(row, is_on, now)
         if why:
             _fate(connection, row.notice_id, row.conversation, fate=why)
-            continue
-        today = now.astimezone(VIETNAM).date()
-        patient = row.given_at is None or row.given_at.astimezone(VIETNAM).date() == today
-        event = NoticeDue(notice=row.notice_id, text=live[row.notice_id]["text"], patient=patient)
-        mark = f"notice:{row.notice_id}:{row.tries + 1}"
-        inbox.put(connection, [inbox.from_inside(row.conversation, event, mark)], now)
-        _fate(connection, row.notice_id, row.conversation, fate="given", given_at=now, tries=row.tries + 1)
+        elif had[row.resident] >= share.a_day:
+            _hold(connection, row, live[row.notice_id], now, share.next_day)
+        else:
+            had[row.resident] += 1
+            _put(connection, row, live[row.notice_id], now)
     return len(rows)
+
+
+def _put(connection: sa.Connection, row: Any, notice: Any, now: datetime) -> None:
+    today = now.astimezone(VIETNAM).date()
+    patient = row.given_at is None or row.given_at.astimezone(VIETNAM).date() == today
+    event = NoticeDue(notice=row.notice_id, text=notice["text"], patient=patient)
+    mark = f"notice:{row.notice_id}:{row.tries + 1}"
+    inbox.put(connection, [inbox.from_inside(row.conversation, event, mark)], now)
+    _fate(connection, row.notice_id, row.conversation, fate="given", given_at=now, tries=row.tries + 1)
+
+
+def _hold(connection: sa.Connection, row: Any, notice: Any, now: datetime, next_day: datetime) -> None:
+    """They had their share of today: this one comes tomorrow, or never if it is too late by then."""
+    if next_day < notice["send_until"]:
+        _fate(connection, row.notice_id, row.conversation, next_at=next_day)
+    else:
+        _fate(connection, row.notice_id, row.conversation, fate="share")
+    cases.write_log(connection, now, "notice_held", conversation=row.conversation, detail=str(row.notice_id))
+
+
+def _had(connection: sa.Connection, residents: set[str], now: datetime) -> Counter[str]:
+    """How many notices each of them has had, or has on the way, since midnight."""
+    joined = sa.select(_joined.c.conversation, _joined.c.resident).where(_joined.c.resident.in_(residents))
+    chats = {one: one for one in residents} | {row.conversation: row.resident for row in connection.execute(joined)}
+    begins, _ = _day_of(now)
+    query = (
+        sa.select(_to.c.conversation, sa.func.count().label("many"))
+        .where(_to.c.conversation.in_(chats), _to.c.given_at >= begins, _to.c.fate.in_(_HAD))
+        .group_by(_to.c.conversation)
+    )
+    found: Counter[str] = Counter()
+    for chat, many in connection.execute(query):
+        found[chats[chat]] += many
+    return found
+
+
+def _day_of(at: datetime) -> tuple[datetime, datetime]:
+    """Midnight before and after, in Vietnam."""
+    begins = at.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
+    return begins.astimezone(UTC), (begins + timedelta(days=1)).astimezone(UTC)
 
 
 def _changed(row: Any, is_on: bool, now: datetime) -> str:

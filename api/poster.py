@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, urlsplit
 
-import segno
-
+from api import qr
 from api.settings import Settings
 
 #: A4, in millimetres
 WIDTH, HEIGHT = 210, 297
-#: white around a code, in its own squares: less and cheap cameras do not find it
-QUIET = 4
-#: a fold or a drop of rain may take 15 % of a code
-CORRECTION = "m"
 _TITLE = ("Cần giúp VNeID, dịch vụ công,", "tiền trên điện thoại? Nhắn con nhé!")
 _HOW = "Mở Zalo hoặc máy ảnh, giơ vô ô vuông. Không mất tiền."
 _NEVER = "Không ai của tổ hỏi mã OTP, mật khẩu hay hình thẻ căn cước."
@@ -93,9 +88,8 @@ def _words(x: float, y: float, size: float, text: str, colour: str = "#1d2a2a") 
 
 def _code(link: str, x: float, y: float, size: float) -> str:
     """The code of a link as one path, `size` millimetres wide with the white around it."""
-    rows = list(segno.make_qr(link, error=CORRECTION).matrix_iter(border=QUIET))
-    dots = [f"M{left} {top}h1v1h-1z" for top, row in enumerate(rows) for left, dark in enumerate(row) if dark]
-    return f'<path transform="translate({x:g} {y:g}) scale({size / len(rows):.6f})" d="{"".join(dots)}"/>'
+    wide, dots = qr.squares(link)
+    return f'<path transform="translate({x:g} {y:g}) scale({size / wide:.6f})" d="{dots}"/>'
 
 
 def _shown(link: str) -> str:

@@ -170,9 +170,11 @@ class Sender:
         """Lets what is on the wire come to its end, and writes it down."""
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=ANSWER_S)
-        if self.results:
-            results, self.results = self.results, []
-            await self.house.store.write(lambda c: _settle(c, results))
+        results, begun = self.results, set(self.under_way)
+        try:
+            await self.house.store.write(lambda c: self._ended(c, results, begun))
+        except StoreBusy:
+            log.warning("end_not_written", messages=len(results))  # they are asked about at the next start
 
     async def run(self) -> None:
         """Until cancelled: write down what came back, mark what is due, send it."""
@@ -213,7 +215,7 @@ class Sender:
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int
     ) -> tuple[list[Mapping[str, Any]], datetime | None]:
         if results:
-            _settle(connection, results)
+            _settle(connection, results, now)
         if any(one.status == Status.QUEUED for one in results):
             connection.execute(_VOID)  # while it was on the wire its talk may have changed hands
         if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
@@ -224,6 +226,13 @@ class Sender:
             rows = [dict(row) for row in connection.execute(_MARK, mark).mappings()]
         soon = [connection.execute(query, {"now": now}).scalar() for query in (_NEXT_DUE, _PAUSE_ENDS)]
         return sorted(rows, key=lambda row: row["id"]), min(filter(None, soon), default=None)
+
+    def _ended(self, connection: sa.Connection, results: list[Result], begun: set[int]) -> None:
+        """What came back; and what was marked just now but never begun is nobody's any more."""
+        _settle(connection, results, self.house.now())
+        mine = (_outbox.c.status == sa.text("1"), _outbox.c.owner == owner(connection))
+        free = _outbox.update().where(*mine, _outbox.c.id.not_in(begun))
+        connection.execute(free.values(status=int(Status.QUEUED), attempts=_outbox.c.attempts - 1))
 
     def _sweep(self, connection: sa.Connection, now: datetime) -> None:
         """What no event tells us: the end of another process, a talk that changed hands in one."""
@@ -308,7 +317,8 @@ class Sender:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
                 # somebody took the topic away: its words go on in the group itself
                 return _result(row, Status.QUEUED, now, error=str(error), topic_of=row["case_id"])
-            return self._failed(row, error)
+            result = self._failed(row, error)
+            return replace(result, error=again) if again and result.status == Status.QUEUED else result
         except UnknownFate:
             return _result(row, Status.QUEUED, now + timedelta(seconds=0.3), error=UNKNOWN_FATE)
         self.house.worries.pop(row["channel"], None)
@@ -330,9 +340,8 @@ class Sender:
             sound = await voice.sound(row["body"][SPOKEN], channel)
         except NotSpoken as error:
             self.house.worries["speech"] = f"Chưa đọc thành tiếng được, xem các GOCUA_SPEECH_*: {error}"
-            if talk in voice.told:
+            if voice.told.setdefault(talk, row["id"]) != row["id"]:
                 return None
-            voice.told.add(talk)
             return replace(outgoing, text=self.house.shelf.library.phrases.aloud_failed)
         self.house.worries.pop("speech", None)
         spoken = Attachment(
@@ -438,7 +447,9 @@ def _result(row: Mapping[str, Any], status: Status, next_at: datetime, **more: A
     return Result(row=row["id"], owner=row["owner"], status=status, next_at=next_at, **more)
 
 
-def _settle(connection: sa.Connection, results: list[Result]) -> None:
+def _settle(connection: sa.Connection, results: list[Result], now: datetime) -> None:
+    if not results:
+        return
     rows = [
         {"row": r.row, "by": r.owner, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id,
          "error": r.error, "quota": r.quota, "sent_at": r.sent_at}
@@ -461,4 +472,4 @@ def _settle(connection: sa.Connection, results: list[Result]) -> None:
             why = Undelivered(why=one.why)
             told.append(inbox.from_inside(one.undelivered, why, f"undelivered:{one.row}"))
     if told:
-        inbox.put(connection, told, results[0].next_at)
+        inbox.put(connection, told, now)

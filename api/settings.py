@@ -33,13 +33,15 @@ class SettingsError(ValueError):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="GOCUA_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="GOCUA_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
     )
 
     database_url: str = "sqlite:///gocua.db"
+    #: this installation's own files: its keys, pictures, sounds. All processes share it
+    data_folder: Path = Field(default_factory=lambda given: _beside(given["database_url"]))
     #: where residents reach us, without a slash at the end; empty: no webhooks, Telegram is polled
     public_url: str = ""
-    #: signs cookies and links; empty: one is made at the first start and kept beside the database
+    #: signs cookies and links; empty: one is made at the first start and kept in data_folder
     secret_key: SecretStr = SecretStr("")
     #: codes of the provinces served: they break ties between places of one name
     home_provinces: tuple[str, ...] = ("79", "82")
@@ -77,6 +79,8 @@ class Settings(BaseSettings):
     channels_file: str = ""
     #: the team's own group, where any member answers by replying; empty: none
     telegram_team_chat: str = ""
+    #: of one resident on Telegram; what is beyond waits at Telegram, in its order. 0: all is taken as it comes
+    most_a_minute: int = Field(default=120, ge=0)
     #: a forum topic for each case in that group
     telegram_team_topics: bool = False
     #: for so long a member can take back what they write from their own chat; 0: it goes at once
@@ -85,7 +89,7 @@ class Settings(BaseSettings):
     chat_origins: str = ""
     #: a sample directory is put into an empty database
     demo: bool = False
-    #: pictures and files lie here; empty: "media" beside the database
+    #: pictures and files lie here; empty: "gocua-media" in data_folder
     media_folder: str = ""
     #: reads words from its input and makes a sound of them, such as "espeak-ng -v vi --stdin -w {out}"; or a service
     #: that answers words with a sound. Both empty: nothing is read aloud
@@ -99,6 +103,8 @@ class Settings(BaseSettings):
     backup_key: SecretStr = SecretStr("")
     #: residents are asked, once, whether they want the notices of their commune
     notices: bool = True
+    #: a resident gets no more notices than this in a day, whoever wrote them: further ones wait for the next day
+    notices_a_day: int = Field(default=1, ge=1, le=20)
     #: hours of the day, Vietnam time, in which members are asked
     day_starts_hour: int = Field(default=7, ge=0, le=23)
     day_ends_hour: int = Field(default=21, ge=1, le=24)
@@ -144,6 +150,9 @@ class Settings(BaseSettings):
             missing.append("GOCUA_ZALO_VERIFY is the code alone: what stands between zalo_verifier and .html")
         if not self.database_url.startswith(("sqlite:///", "postgresql")):
             missing.append("GOCUA_DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://...")
+        if "data_folder" in self.model_fields_set and not self.data_folder.is_dir():
+            # made by us it would begin with new keys: more likely it is mistyped, or not mounted
+            missing.append(f"GOCUA_DATA_FOLDER: {self.data_folder} is no folder: make it, or correct its name")
         if missing:
             raise ValueError("\n".join(missing))
         return self
@@ -191,14 +200,7 @@ class Settings(BaseSettings):
     @property
     def database_file(self) -> Path | None:
         """The file of an SQLite database; None on PostgreSQL."""
-        if not self.database_url.startswith("sqlite:///"):
-            return None
-        return Path(self.database_url.removeprefix("sqlite:///"))
-
-    @property
-    def data_folder(self) -> Path:
-        """Where this installation keeps files of its own: beside the SQLite file, else here."""
-        return (self.database_file or Path("gocua")).absolute().parent
+        return _file(self.database_url)
 
     @property
     def media(self) -> Path:
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
         return self.media.parent / "gocua-speech"
 
     def signing_key(self) -> str:
-        """GOCUA_SECRET_KEY, else the key kept beside the database, made at the first start and readable by us alone."""
+        """GOCUA_SECRET_KEY, else the key kept in data_folder, made at the first start and readable by us alone."""
         if given := self.secret_key.get_secret_value():
             return given
         path = self.data_folder / "gocua.secret"
@@ -219,6 +221,15 @@ class Settings(BaseSettings):
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(48), encoding="ascii")
         return path.read_text(encoding="ascii").strip()
+
+
+def _file(database_url: str) -> Path | None:
+    return Path(database_url.removeprefix("sqlite:///")) if database_url.startswith("sqlite:///") else None
+
+
+def _beside(database_url: str) -> Path:
+    """The SQLite file's folder, else the one in which we were started."""
+    return (_file(database_url) or Path("gocua")).absolute().parent
 
 
 def _shown(value: str | SecretStr) -> str:

@@ -171,22 +171,31 @@ class Store:
                 self._commit(units)
         self._let_go()
 
-    def _commit(self, units: list[_Unit]) -> None:
-        """All in one transaction; when that fails, each in its own. An exception never ends the thread."""
+    def _commit(self, units: list[_Unit]) -> bool:
+        """All in one transaction; when that fails, each in its own. An exception never ends the thread.
+
+        False when the database is away.
+        """
         try:
             results = self._together(units)
         except StoreAway as away:
             log.warning("database_away", units=len(units), error=str(away))
             _settle(units, [None] * len(units), away)
+            return False
         except Exception as error:
             if len(units) == 1:
                 _settle(units, [None], error)
-                return
+                return True
             log.warning("commit_split", units=len(units), error=type(error).__name__)
-            for unit in units:
-                self._commit([unit])
+            for place, unit in enumerate(units):
+                if self._commit([unit]):
+                    continue
+                rest = units[place + 1 :]  # no need to find out as often as there are units that it is away
+                _settle(rest, [None] * len(rest), StoreAway())
+                return False
         else:
             _settle(units, results, None)
+        return True
 
     def _together(self, units: list[_Unit]) -> list[Any]:
         """Raises StoreAway when the database is to blame, else what a unit raised."""

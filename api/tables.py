@@ -141,7 +141,11 @@ class Outbox(Table, table=True):
         Index("ix_outbox_sending", "owner", sqlite_where=text("status = 1"), postgresql_where=text("status = 1")),
         Index("ix_outbox_due", "next_at", sqlite_where=text("status = 0"), postgresql_where=text("status = 0")),
         Index("ix_outbox_chat", "channel", "chat", "id"),
-        Index("ix_outbox_remote", "channel", "chat", "remote_id"),
+        # ids grow: new ones meet in one place of the index, instead of each chat's own
+        Index("ix_outbox_remote", "remote_id", "channel", "chat"),
+        # what members were shown of a talk: the rest of it lies in ix_outbox_chat
+        Index("ix_outbox_copies", "conversation", sqlite_where=text("conversation <> channel || ':' || chat"),
+              postgresql_where=text("conversation <> channel || ':' || chat")),
     )  # fmt: skip
     id: int | None = _id()
     channel: str
@@ -367,7 +371,7 @@ class Addressed(Table, table=True):
 
     chat: str = Field(primary_key=True)
     message_id: str = Field(primary_key=True)
-    case_id: int = Field(sa_column=Column(Id, nullable=False))
+    case_id: int = Field(sa_column=Column(Id, nullable=False, index=True))
     #: the event that brought it, and by which the newest is known
     inbox_id: int = Field(sa_column=Column(Id, nullable=False))
 
@@ -382,7 +386,7 @@ class Media(Table, table=True):
     size_bytes: int
     name: str = ""
     path: str
-    stored_at: datetime = _moment()
+    stored_at: datetime = _moment(index=True)
 
 
 class WantedFile(Table, table=True):
@@ -418,7 +422,7 @@ class SurveyAnswer(Table, table=True):
     __tablename__ = "survey_answer"
     survey: str = Field(primary_key=True)
     #: stands for their chat; only who has the service's own key can tell for which
-    respondent: str = Field(primary_key=True)
+    respondent: str = Field(primary_key=True, index=True)
     question: str = Field(primary_key=True)
     version: str
     answer: str = _long()
@@ -498,6 +502,8 @@ class NoticeTo(Table, table=True):
               postgresql_where=text("fate = 'waiting'")),
         Index("ix_notice_to_given", "channel", "given_at"),
         Index("ix_notice_to_conversation", "conversation", "given_at"),
+        Index("ix_notice_to_open", "notice_id", sqlite_where=text("fate IN ('waiting', 'given')"),
+              postgresql_where=text("fate IN ('waiting', 'given')")),
     )  # fmt: skip
     notice_id: int = Field(sa_column=Column(Id, ForeignKey("notice.id"), primary_key=True, autoincrement=False))
     conversation: str = Field(primary_key=True)
@@ -523,7 +529,7 @@ class Miss(Table, table=True):
     topic: str = ""
     given_topic: str = ""
     handled_at: datetime | None = _moment(nullable=True)
-    conversation: str = ""
+    conversation: str = Field(default="", index=True)
     #: where they live, as far as it was known then
     commune: str = ""
     province: str = ""

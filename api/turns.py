@@ -127,6 +127,15 @@ _LATER = (
     .values(attempts=sa.bindparam("tried"), next_at=sa.bindparam("again_at"), error=sa.bindparam("why"))
 )
 _REWRITE = _inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("to"))
+#: what stands in other chats: a resident's words before members. Word for word the index's own
+_COPIES = sa.text("conversation <> channel || ':' || chat")
+_ERASE = (
+    _inbox.update()
+    .where(_inbox.c.channel == sa.bindparam("channel_of"), _inbox.c.chat == sa.bindparam("chat_of"),  # the index
+           _inbox.c.conversation == sa.bindparam("of"), _inbox.c.id <= sa.bindparam("until"),
+           _inbox.c.done_at.is_not(None))
+    .values(body=sa.bindparam("to"))
+)  # fmt: skip
 _SAVE = (
     _conversation.update()
     .where(_conversation.c.key == sa.bindparam("row"))
@@ -237,7 +246,7 @@ class Turns:
 
 
 def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -> Batch:
-    """One transaction of turns: each conversation's events in order. `only`: this conversation alone."""
+    """One transaction of turns: each conversation's events in order. `only`: this conversation's first event alone."""
     opened = {row.conversation: row for row in connection.execute(_OPEN, {"now": now})}
     if only:
         opened = {key: row for key, row in opened.items() if key == only}
@@ -267,7 +276,7 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
         events[row.conversation].append(row)
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
     staff = linked.of_chats(connection, chats)
-    work = _Work(connection, near, now, batch, staff)
+    work = _Work(connection, near, now, batch, staff, alone=bool(only))
     for key, rows in events.items():
         work.conversation(locked[key], rows)
     work.write()
@@ -283,9 +292,11 @@ class _Work:
     """Everything one batch will write, collected so that each table is written once."""
 
     def __init__(
-        self, connection: sa.Connection, near: Desk, now: datetime, batch: Batch, staff: dict[str, int]
+        self, connection: sa.Connection, near: Desk, now: datetime, batch: Batch, staff: dict[str, int], *, alone: bool
     ) -> None:
         self.connection, self.near, self.now, self.batch, self.staff = connection, near, now, batch, staff
+        #: one event and no more: which one the database refuses is being found out
+        self.alone = alone
         self.done: list[int] = []
         self.later: list[dict[str, Any]] = []
         self.saved: list[dict[str, Any]] = []
@@ -294,6 +305,8 @@ class _Work:
         self.logged: list[dict[str, Any]] = []
         #: bodies that change once taken: of a pin only that there was one stays, an album's pieces become one message
         self.rewritten: list[dict[str, Any]] = []
+        #: conversations whose words are to go, those of this batch too: up to which event
+        self.erased: list[dict[str, Any]] = []
         self.unset: list[str] = []
         self.timers: list[dict[str, Any]] = []
 
@@ -304,7 +317,7 @@ class _Work:
         before = state = record.conversation(stored.state) if stored.state else blank
         name, heard_at = stored.name, stored.heard_at
         for row in albums.whole(rows):
-            if row.next_at > self.now:
+            if row.next_at > self.now or (self.alone and self.done):
                 break
             pen = Pen(row.id, stored.key, self.now)
             try:
@@ -316,6 +329,7 @@ class _Work:
                 if row.attempts + 1 < TRIES:
                     self._again(row, timedelta(seconds=row.attempts + 1), type(error).__name__, row.attempts + 1)
                     break
+                pen = Pen(row.id, stored.key, self.now)  # nothing of a half-done answer goes out
                 state = self.advance(state, Crashed(message=str(row.body.get("text", ""))), pen)
             else:
                 if result is None:
@@ -488,15 +502,13 @@ class _Work:
     def _erase(self, pen: Pen) -> None:
         """A resident's words, ours to them, and their files. That something was erased stays in the log."""
         key = pen.conversation
-        empty = {"kind": "Erased"}
-        self.connection.execute(
-            _inbox.update().where(_inbox.c.conversation == key, _inbox.c.done_at.is_not(None)).values(body=empty)
+        channel, _, chat = key.partition(":")
+        self.erased.append(
+            {"of": key, "channel_of": channel, "chat_of": chat, "until": pen.inbox_id, "to": {"kind": "Erased"}}
         )
-        self.connection.execute(
-            _outbox.update()
-            .where(_outbox.c.conversation == key, _outbox.c.status >= outbox.Status.SENT)
-            .values(body={})
-        )
+        ended = (_outbox.c.conversation == key, _outbox.c.status >= outbox.Status.SENT)
+        for there in ((_outbox.c.channel == channel, _outbox.c.chat == chat), (_COPIES,)):
+            self.connection.execute(_outbox.update().where(*there, *ended).values(body={}))
         desk.forget(self.connection, key)
         casework.forget(self.connection, key)
         joins.erase(self.connection, pen)
@@ -526,6 +538,8 @@ class _Work:
             c.execute(_REWRITE, self.rewritten)
         if self.done:
             c.execute(_DONE, {"ids": self.done, "now": self.now})
+        if self.erased:
+            c.execute(_ERASE, self.erased)
 
 
 def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:

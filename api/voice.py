@@ -61,7 +61,7 @@ class Voice:
         self._made: dict[str, asyncio.Task[Sound]] = {}
         #: why the newest text could not be spoken, "" when it was; and the talks that were told so
         self.trouble = ""
-        self.told: set[str] = set()
+        self.told: dict[str, int] = {}
 
     async def sound(self, words: str, channel: str) -> Sound:
         """The words as sound in a form that the channel plays, or the nearest to it. Raises NotSpoken."""

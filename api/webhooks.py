@@ -90,7 +90,7 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
     if arrivals:
         on_its_way = house.arriving.put(arrivals)
         house.news.tell(["turns"])  # already: the turn shares the commit
-        wanted = await house.arriving.stored(arrivals, on_its_way)
+        wanted = await on_its_way
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])

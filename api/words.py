@@ -31,21 +31,6 @@ FATES = {
     "failed": "không gửi được",
     "unknown": "chưa rõ đã tới chưa",
 }
-_TOPICS = {
-    "2g-4g": "Sóng 2G, máy 4G",
-    "app-tinh": "Ứng dụng của tỉnh, 1022",
-    "chu-ky-so": "Chữ ký số",
-    "du-lieu-ca-nhan": "Dữ liệu cá nhân",
-    "dvc": "Dịch vụ công trên mạng",
-    "gplx": "Bằng lái xe",
-    "ho-chieu": "Hộ chiếu",
-    "lua-dao": "Nghi lừa đảo",
-    "suc-khoe": "Sổ sức khoẻ, bảo hiểm y tế",
-    "thanh-toan": "Thanh toán trên mạng",
-    "tmdt": "Mua bán trên mạng",
-    "vi-dien-tu": "Ví điện tử",
-    "vneid": "VNeID",
-}
 #: answers that no flow of today asks for, by their key
 _ANSWERS = {"so_dien_thoai": "Số điện thoại"}
 _LONGEST_QUOTE = 90
@@ -55,7 +40,7 @@ def topic(library: Library, slug: str, flow: str) -> str:
     """The flow's title when they stood in one, else the topic's name."""
     if flow in library.flows:
         return library.flows[flow].title
-    return _TOPICS.get(slug, "Việc khác")
+    return topics(library).get(slug, "Việc khác")
 
 
 def step(library: Library, slug: str, flow_id: str, step_id: str) -> str:
@@ -77,8 +62,9 @@ def steps(library: Library, flow_id: str) -> tuple[tuple[str, str, bool], ...]:
     return tuple((one.id, line, isinstance(one, Waiting)) for one, line in found if line)
 
 
-def topics() -> dict[str, str]:
-    return dict(_TOPICS)
+def topics(library: Library) -> dict[str, str]:
+    """What each topic is called, as residents read it in the menu and in its order."""
+    return {one.id: one.name for one in library.topics}
 
 
 def question(library: Library, flow_id: str, key: str) -> str:

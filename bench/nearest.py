@@ -1,6 +1,6 @@
 """Figures for the ladder's query: a directory as large as the country's, on both databases.
 
-    python bench/nearest.py [--members 457800] [--queries 800]
+    python -m bench.nearest [--members 457800] [--queries 800]
 
 Everybody is invented, from a fixed seed: teams over all communes of today, 4.85 members each, a hundred thousand closed
 cases. Then how long `candidates` takes with 30 % and with 1 % on duty (the quietest of five rounds), and 600 claims

@@ -1,6 +1,6 @@
 """Figures for the gazetteer: the evaluation set, all communes of today, 1,500 random old communes in seven forms.
 
-    python bench/places.py [file.jsonl ...]      a row: {"text", "communes", "form"}
+    python -m bench.places [file.jsonl ...]      a row: {"text", "communes", "form"}
 
 "right" is the exact set of communes; "holds" also counts a longer list that holds them all; "sure but wrong" is what
 a resident would be asked to confirm wrongly.

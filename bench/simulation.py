@@ -1,6 +1,6 @@
 """A week of a town: residents who ask for a person, members with human habits, a wire and loops that fail.
 
-    python bench/simulation.py [--residents 2000] [--days 7] [--seed 1]
+    python -m bench.simulation [--residents 2000] [--days 7] [--seed 1]
 
 The real store (SQLite in a temporary folder), turns, desk, timers and the sender's own statements, on a clock of ours;
 no HTTP. Looked at every minute: has each open case an owner or a queue, and a next moment? Counted at the end: who was

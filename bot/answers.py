@@ -59,7 +59,7 @@ class Answers:
         """The command that the whole message is, else None. A slash command is what a channel's own menu sends."""
         if text.startswith("/"):
             return _SLASH.get(text.split()[0].partition("@")[0].lower())
-        if name := self.marked.get(_marked(text)):
+        if name := self.marked.get(_marked(text)) or self.marked.get(_bare(text)):
             return name
         folded = fold(text)
         return self.commands.get(folded) or self.commands.get(_plain(folded))
@@ -106,6 +106,21 @@ def _lists(path: Path) -> dict[str, list[str]]:
 
 def _marked(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip(" .!?").lower()
+
+
+def _bare(text: str) -> str:
+    """With the marks it was typed with, without the polite words around it; "" where its words do not line up."""
+    words, folded = _marked(text).split(), fold(text).split()
+    plain = _plain(" ".join(folded)).split()
+    if len(words) != len(folded):
+        return ""
+    found = (at for at in range(len(folded)) if folded[at : at + len(plain)] == plain)
+    return " ".join(words[(at := next(found, 0)) : at + len(plain)])
+
+
+def is_of_writing(text: str) -> bool:
+    """Whether it speaks of writing ("nhắn tin") in words that fold to those of wanting news ("nhận tin")."""
+    return "nhắn" in _marked(text).split()
 
 
 def _plain(folded: str) -> str:

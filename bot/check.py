@@ -11,16 +11,18 @@ from datetime import date
 from pathlib import Path
 
 from bot import picture
+from bot.answers import Answers
 from bot.capabilities import Capabilities
-from bot.checks import facts, finding, plain, requests, spelling
+from bot.checks import commands, facts, finding, plain, requests, spelling
 from bot.checks.carried import Limits, carried, too_long
-from bot.checks.days import days, due
+from bot.checks.days import days, due, outlived
 from bot.checks.fixing import fixed
 from bot.checks.passages import Passage, of_article, of_flow
 from bot.checks.paths import at, between, paths
 from bot.flow import Flow, FlowError, Problem, parse
-from bot.library import INTAKE, Folders, entries
+from bot.library import INTAKE, Folders, Topic, entries, load_topics
 from knowledge import articles as article_files
+from knowledge import cards
 from knowledge.articles import Article, ArticlesError
 from knowledge.glossary import Glossary
 from knowledge.links import Links
@@ -46,9 +48,16 @@ def check(folders: Folders, capabilities: Iterable[Capabilities], today: date) -
         problems += (*_head(flow, limits, today), *paths(flow), *carried(flow, limits))
     for article in content.articles:
         problems += _article(article, limits, today)
-    problems += _pictures(content, folders.words / "pictures")
+    known = Links.load(folders.knowledge / "scams")
+    problems += _pictures(content, folders.words / "pictures", known)
+    problems += _topics(content, folders.words / "topics.yaml")
+    problems += _cards(folders.knowledge / "cards.yaml", known)
     problems += _wording(content, Glossary.load(folders.knowledge / "glossary.yaml"))
-    problems += _claims(content, Links.load(folders.knowledge / "scams"))
+    problems += _claims(content, known)
+    problems += _outlived(content)
+    answers = Answers.load(folders.words)
+    for passages in content.passages.values():
+        problems += commands.taken(passages, answers)
     shelf = entries(content.flows.values(), content.articles)
     problems += finding.doubles(shelf, content.passages)
     problems += finding.lost(Index.load(folders.knowledge / "topics", shelf), shelf, content.passages)
@@ -116,6 +125,13 @@ def _claims(content: _Content, known: Links) -> Iterator[Problem]:
             yield from requests.requests(passages)
 
 
+def _outlived(content: _Content) -> Iterator[Problem]:
+    dated: tuple[Flow | Article, ...] = (*content.flows.values(), *content.articles)
+    for one in map(due, dated):
+        if one:
+            yield from outlived(one, content.passages[one.kind, one.id])
+
+
 def _head(flow: Flow, limits: Limits, today: date) -> Iterator[Problem]:
     for key in ("asked_as", "verified_on", "expires_on", "sources", "owner"):
         if not getattr(flow, key):
@@ -128,7 +144,27 @@ def _head(flow: Flow, limits: Limits, today: date) -> Iterator[Problem]:
         yield _problem(flow.file, too_long("title", flow.title, limits.label))
 
 
-def _pictures(content: _Content, folder: Path) -> Iterator[Problem]:
+def _topics(content: _Content, path: Path) -> Iterator[Problem]:
+    topics: tuple[Topic, ...] = ()
+    try:
+        topics = load_topics(path)
+    except FlowError as error:
+        yield from error.problems
+    for topic in topics:
+        for flow in topic.first:
+            if flow not in content.flows:
+                yield _problem(str(path), f"chủ đề {topic.id!r} có first là {flow!r}, mà không có kịch bản đó")
+
+
+def _cards(path: Path, links: Links) -> Iterator[Problem]:
+    if path.exists():
+        try:
+            cards.load(path, links)
+        except cards.CardsError as error:
+            yield _problem(str(error.path), error.message, error.line)
+
+
+def _pictures(content: _Content, folder: Path, links: Links) -> Iterator[Problem]:
     try:
         known = picture.load(folder)
     except ValueError as error:
@@ -137,6 +173,10 @@ def _pictures(content: _Content, folder: Path) -> Iterator[Problem]:
     for one in known.values():
         if one.size_bytes > picture.MOST_BYTES:
             yield _problem(str(one.file), f"hình nặng {one.size_bytes} byte: vẽ gọn lại dưới {picture.MOST_BYTES} byte")
+        for address in picture.addresses(one):
+            if not links.is_official(address):
+                message = f"mã QR của hình {one.name!r} dẫn tới {address}, không phải trang chính thức"
+                yield _problem(str(folder / "pictures.yaml"), f"{message}: {facts.OFFICIAL}")
     for flow in content.flows.values():
         for step in flow.steps.values():
             if step.picture and step.picture not in known:

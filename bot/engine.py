@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot import menu
+from bot.answers import is_of_writing
 from bot.capabilities import CHANNELS
 from bot.flow import Ask, Check, Choose, Do, Flow, Go, Waiting
 from bot.joining import Joining
@@ -53,6 +54,7 @@ from bot.model import (
     WaitExpired,
     Withdrawn,
 )
+from bot.pieces import pieces
 from bot.said import when_promised, which_channels, which_secrets
 
 #: characters kept of words that were not understood
@@ -225,6 +227,8 @@ class _Talk(Joining):
                 others = which_channels(self.c.joined)
                 sure = self.phrases.forget_sure_joined.format(channels=others) if others else self.phrases.forget_sure
                 self.reply(sure, (yes, no))
+            case "simpler":
+                self.simpler()
             case "again" | "bot":
                 self.show_again() if self.c.position else self.show_menu()
             case "thanks":
@@ -236,6 +240,8 @@ class _Talk(Joining):
                 self.effects.append(QueueAsked())
             case "notices_on" | "notices_off":
                 self.want_notices(name == "notices_on")
+            case "notices_maybe":
+                self.tell(self.phrases.notices_on) if self.c.notices == "yes" else self.ask_notices()
             case "aloud_on" | "aloud_off":
                 self.want_aloud(name == "aloud_on")
             case "not_done":
@@ -367,7 +373,7 @@ class _Talk(Joining):
         for choices in (shown,) if text.strip().isdigit() else (shown, own):
             also = tuple(ways.get(choice.label, ()) for choice in choices)
             if picked := self.library.answers.pick(text, choices, also):
-                return picked
+                return None if picked.id == "notices:yes" and is_of_writing(text) else picked
         return None
 
     def _own_choices(self) -> tuple[Choice, ...]:
@@ -485,6 +491,39 @@ class _Talk(Joining):
         else:
             self.c = replace(self.c, position=None, misses=0)
             self.reply(self.phrases.repair_last, (self.to_menu,))
+
+    def simpler(self) -> None:
+        """They did not understand: the same in plainer words, else in small pieces; where neither helps, a person."""
+        shown = self.c.menu.choices if self.c.menu else ()
+        if not self.c.position and not shown:
+            self.show_menu()
+            return
+        said = "" if self.c.misses else self._plainer({one.id.partition(":")[0] for one in shown})
+        self.c = replace(self.c, misses=self.c.misses + 1)
+        self.note("unclear")
+        if not said:
+            self.offer_person(self.phrases.repair_person)
+        else:
+            asks_sign = any(one.id.startswith("sign:") for one in shown)
+            self.reply(said, self._own_choices() if asks_sign else self._screen())
+
+    def _plainer(self, shown: set[str]) -> str:
+        """What is on screen, said otherwise; "" where it is not the step's, or cannot be said otherwise."""
+        step, position = self.step, self.c.position
+        if not isinstance(step, Waiting) or position is None or (isinstance(step, Ask) and position.stage):
+            return ""
+        text = step.text
+        if "fixed" in shown:  # the answer to a stuck sign
+            text = next((sign.say for sign in getattr(step, "stuck", ()) if sign.sign in self.c.tried[-1:]), "")
+        elif isinstance(step, Choose | Do) and not shown & {"option", "done", "sign"}:
+            return ""
+        elif step.simpler:
+            return self.phrases.simpler.format(simpler=self.fill(step.simpler))
+        parts = pieces(self.fill(text))
+        numbered = "\n".join(f"{number}. {part}" for number, part in enumerate(parts, 1))
+        if len(parts) > 1:
+            return self.phrases.in_pieces.format(pieces=numbered)
+        return self.phrases.repair_choices if isinstance(step, Choose) else ""
 
     def _screen(self) -> tuple[Choice, ...]:
         """The choices of the question that stands, to be shown again."""

@@ -44,6 +44,8 @@ class Library:
     gazetteer: Gazetteer
     scams: ScamCheck
     phrases: Phrases
+    #: the same, as they are said to members who take a course
+    course_phrases: Phrases
     answers: Answers
     old: Mapping[tuple[str, str], Flow] = field(default_factory=dict)
     #: province codes that this deployment serves: they break ties between places of one name
@@ -117,12 +119,12 @@ def load_flows(folder: Path) -> dict[str, Flow]:
             problems += (
                 error.problems
                 if isinstance(error, FlowError)
-                else [Problem(file=str(path), line=1, where="", message="is not UTF-8 text: save it as UTF-8")]
+                else [Problem(file=str(path), line=1, where="", message="tệp không phải UTF-8: lưu lại theo UTF-8")]
             )
         else:
             flows[flow.id] = flow
     if INTAKE not in flows and not problems:
-        message = f"the flow {INTAKE!r} is missing: without it nobody can be handed to a person"
+        message = "thiếu kịch bản này: không có nó thì không ai gặp được người của tổ"
         problems.append(Problem(file=str(folder / f"{INTAKE}.yaml"), line=1, where="", message=message))
     if problems:
         raise FlowError(tuple(problems))
@@ -130,17 +132,25 @@ def load_flows(folder: Path) -> dict[str, Flow]:
 
 
 def load_topics(path: Path) -> tuple[Topic, ...]:
-    """The topics of topics.yaml. Raises ValueError unless they are the very topics that the search knows."""
-    read: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 text only
-    wanted = set(TOPICS) - {PERSON_TOPIC}
-    if not isinstance(read, dict) or set(read) != wanted:
-        raise ValueError(f"{path}: name each of these topics once: {', '.join(sorted(wanted))}")
+    """The topics of topics.yaml. Raises FlowError unless they are the very topics that the search knows."""
+    text = path.read_text(encoding="utf-8")
+    read: Any = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 text only
+    bodies = read if isinstance(read, dict) else {}
+    lines = {line.partition(":")[0]: number for number, line in enumerate(text.splitlines(), 1)}
+    wanted = sorted(set(TOPICS) - {PERSON_TOPIC})
+    faults = {topic: f"thiếu chủ đề {topic!r}: thêm vào tệp" for topic in wanted if topic not in bodies}
     found = []
-    for topic, body in read.items():
-        if not isinstance(body, dict) or not body.get("name") or set(body) - {"name", "also", "first"}:
-            raise ValueError(f"{path}: {topic} needs `name: ...`, and may have `also: [...]` and `first: [...]`")
-        also, first = tuple(body.get("also", ())), tuple(body.get("first", ()))
-        found.append(Topic(id=topic, name=body["name"], also=also, first=first))
+    for topic, body in bodies.items():
+        if topic not in wanted:
+            faults[topic] = f"không có chủ đề {topic!r}: dùng một trong {', '.join(wanted)}"
+        elif not isinstance(body, dict) or not body.get("name") or set(body) - {"name", "also", "first"}:
+            faults[topic] = f"chủ đề {topic!r} cần `name: ...`, thêm được `also: [...]`, `first: [...]`, không gì khác"
+        else:
+            also, first = tuple(body.get("also", ())), tuple(body.get("first", ()))
+            found.append(Topic(id=topic, name=body["name"], also=also, first=first))
+    if faults:
+        told = ((lines.get(topic, 1), message) for topic, message in faults.items())
+        raise FlowError(tuple(Problem(file=str(path), line=line, where="", message=message) for line, message in told))
     return tuple(found)
 
 
@@ -148,13 +158,15 @@ def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = 
     """Read everything. Raises FlowError, ArticleErrors or ValueError: a caller with a good library keeps that one."""
     flows = load_flows(folders.flows)
     articles = article_files.load(folders.knowledge / "articles")
+    phrases = Phrases.load(folders.words / "phrases.yaml")
     return Library(
         flows=flows,
         articles={article.id: article for article in articles},
         index=Index.load(folders.knowledge / "topics", entries(flows.values(), articles)),
         gazetteer=Gazetteer.load(folders.knowledge / "places"),
         scams=ScamCheck.load(folders.knowledge / "scams"),
-        phrases=Phrases.load(folders.words / "phrases.yaml"),
+        phrases=phrases,
+        course_phrases=phrases.said_otherwise(folders.words / "phrases_of_courses.yaml"),
         answers=Answers.load(folders.words),
         old={(flow.id, flow.version): flow for flow in old},
         home=home,

@@ -1,6 +1,6 @@
 """What the bot says by itself: phrases.yaml as typed fields. A missing phrase stops the start, not a talk."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import yaml
@@ -56,6 +56,8 @@ class Phrases:
     lost_place: str
     remind: str
     repair_first: str
+    simpler: str
+    in_pieces: str
     repair_choices: str
     repair_open: str
     repair_person: str
@@ -143,10 +145,22 @@ class Phrases:
     @classmethod
     def load(cls, path: Path) -> "Phrases":
         """Raises ValueError naming the phrases that are missing or unknown."""
-        read: dict[str, str] = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 BaseLoader makes text only
-        known = {field.name for field in fields(cls)}
-        if missing := sorted(known - read.keys()):
-            raise ValueError(f"{path}: phrases missing: {', '.join(missing)}")
-        if unknown := sorted(read.keys() - known):
-            raise ValueError(f"{path}: unknown phrases: {', '.join(unknown)}; take them out or add them to phrases.py")
-        return cls(**{name: text.strip() for name, text in read.items()})
+        read = _read(path)
+        if missing := sorted({field.name for field in fields(cls)} - read.keys()):
+            raise ValueError(f"{path}:1: thiếu câu {', '.join(missing)}: thêm vào tệp")
+        return cls(**read)
+
+    def said_otherwise(self, path: Path) -> "Phrases":
+        """These, but for those that `path` has. Raises ValueError naming a phrase that is unknown."""
+        return replace(self, **_read(path))
+
+
+def _read(path: Path) -> dict[str, str]:
+    text = path.read_text(encoding="utf-8")
+    read: dict[str, str] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 BaseLoader makes text only
+    known = {field.name for field in fields(Phrases)}
+    for number, line in enumerate(text.splitlines(), 1):
+        name = line.partition(":")[0].strip('"')
+        if name in read and name not in known:
+            raise ValueError(f"{path}:{number}: không có câu nào tên {name!r}: bỏ ra, hoặc thêm vào phrases.py")
+    return {name: text.strip() for name, text in read.items()}

@@ -28,6 +28,12 @@ class Picture:
     shapes: tuple[str, ...]
 
 
+def addresses(one: Picture) -> tuple[str, ...]:
+    """The host names that its QR codes lead to, each printed beneath its code."""
+    shapes = (line.partition("|") for line in one.shapes)
+    return tuple(text.strip() for head, _, text in shapes if head.split()[:1] == ["qr"])
+
+
 def load(folder: Path) -> Mapping[str, Picture]:
     """The pictures of a folder by name, in the order of its pictures.yaml. Raises ValueError naming every fault."""
     path = folder / "pictures.yaml"

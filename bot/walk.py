@@ -30,6 +30,7 @@ from bot.model import (
     Surveyed,
     Turn,
 )
+from bot.phrases import Phrases
 from bot.said import VIETNAM
 from knowledge.text import fold
 
@@ -50,7 +51,6 @@ class Walk(ABC):
 
     def __init__(self, library: Library, conversation: Conversation, now: datetime) -> None:
         self.library = library
-        self.phrases = library.phrases
         self.now = now
         self.c = conversation
         self.effects: list[Effect] = []
@@ -112,6 +112,13 @@ class Walk(ABC):
     def choice(self, key: str) -> Choice:
         """A choice whose id is also the name of its phrase."""
         return Choice(id=key, label=getattr(self.phrases, key))
+
+    @property
+    def phrases(self) -> Phrases:
+        """In a course, or just out of one, it is a member who is spoken to."""
+        here = self.c.position or (self.c.stack[-1] if self.c.stack else None)
+        flow = self.library.flows.get(here.flow) if here else None
+        return self.library.course_phrases if flow and flow.kind == "course" else self.library.phrases
 
     @property
     def person(self) -> Choice:

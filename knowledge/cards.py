@@ -7,8 +7,19 @@ from typing import Any
 
 import yaml
 
-_KEYS = ("title", "prepare", "steps", "never", "call", "source", "verified_on")
+from knowledge.links import Links
+
+_KEYS = frozenset(("title", "prepare", "steps", "never", "call", "source", "verified_on"))
+_MAY = frozenset(("address",))
 MOST_STEPS, LONGEST_LINE = 4, 150
+
+
+class CardsError(ValueError):
+    """A card that cannot be printed as it is written: its line in the file, and what to do."""
+
+    def __init__(self, path: Path, line: int, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}")
+        self.path, self.line, self.message = path, line, message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,23 +35,43 @@ class Card:
     call: str
     source: str
     verified_on: date
+    #: the host name of the topic's official page, printed as a QR code; "" where there is none
+    address: str = ""
 
 
-def load(path: Path) -> dict[str, Card]:
-    """By topic, in file order. Raises ValueError naming the card and what is wrong with it."""
-    read: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 text only
-    return {topic: _card(path, topic, body) for topic, body in read.items()}
+def load(path: Path, links: Links) -> dict[str, Card]:
+    """By topic, in file order. Raises CardsError; an address that `links` does not know as official is one."""
+    text = path.read_text(encoding="utf-8")
+    read: Any = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 text only
+    lines = {line.partition(":")[0]: number for number, line in enumerate(text.splitlines(), 1)}
+    cards = {}
+    for topic, body in read.items():
+        if fault := _fault(body, links):
+            raise CardsError(path, lines.get(topic, 1), f"thẻ {topic!r}: {fault}")
+        cards[topic] = _card(topic, body)
+    return cards
 
 
-def _card(path: Path, topic: str, body: Any) -> Card:
-    where = f"{path}: {topic}"
-    if not isinstance(body, dict) or set(body) != set(_KEYS):
-        raise ValueError(f"{where} needs just these: {', '.join(_KEYS)}")
-    steps = tuple(body["steps"])
-    long = [line for line in (body["prepare"], *steps, body["never"], body["call"]) if len(line) > LONGEST_LINE]
-    if long or not 1 <= len(steps) <= MOST_STEPS:
-        raise ValueError(f"{where}: at most {MOST_STEPS} steps, and {LONGEST_LINE} letters a line: shorten {long[:1]}")
+def _fault(body: Any, links: Links) -> str:
+    if not isinstance(body, dict) or not _KEYS <= set(body) <= _KEYS | _MAY:
+        return f"cần đủ {', '.join(sorted(_KEYS))}; thêm được {', '.join(_MAY)}; không khoá nào khác"
+    if not 1 <= len(body["steps"]) <= MOST_STEPS:
+        return f"từ 1 đến {MOST_STEPS} bước"
+    for line in (body["prepare"], *body["steps"], body["never"], body["call"]):
+        if len(line) > LONGEST_LINE:
+            return f"dòng “{line[:30]}…” dài {len(line)} chữ cái, tối đa {LONGEST_LINE}: bớt lời"
+    address = body.get("address", "")
+    if address and not links.is_official(address):
+        return (
+            f"địa chỉ {address} không có trong danh sách trang chính thức "
+            "(knowledge/scams/official_domains.tsv, cột sure là yes): thay bằng trang chính thức, hoặc bỏ dòng này"
+        )
+    return ""
+
+
+def _card(topic: str, body: Any) -> Card:
     return Card(
-        topic=topic, title=body["title"], prepare=body["prepare"], steps=steps, never=body["never"], call=body["call"],
-        source=body["source"], verified_on=date.fromisoformat(body["verified_on"]),
+        topic=topic, title=body["title"], prepare=body["prepare"], steps=tuple(body["steps"]), never=body["never"],
+        call=body["call"], source=body["source"], verified_on=date.fromisoformat(body["verified_on"]),
+        address=body.get("address", ""),
     )  # fmt: skip

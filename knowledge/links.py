@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -55,6 +55,7 @@ _URL = re.compile(
     rf"|(?<![\w@./\-])(?P<plain>{_HOST})(?!@)(?P<path>(?::\d{{2,5}})?/[^\s<>\"]*)?",
     re.I,
 )
+_HYPHENED = re.compile(r"(?=.{8})[a-z0-9]+(?:-[a-z0-9]+)+")
 _USER = re.compile(r"https?://([^\s/@.]{0,63}\.[^\s/@]{0,190})@", re.I)
 _LONGEST_HOST, _MOST_HOSTS = 253, 60  # no name is longer (RFC 1035); a message of more links is judged by these
 _IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
@@ -126,6 +127,11 @@ class Links:
                 found[host] = link
         return tuple(found.values())
 
+    def is_official(self, host: str) -> bool:
+        """Whether `host` is a bare host name, nothing around it, that two sources know as its owner's."""
+        found = self.find(f"https://{host}/")
+        return [(link.host, link.standing) for link in found] == [(host, "official")]
+
     def _hosts(self, text: str) -> Iterator[tuple[bool, str, str]]:
         for match in _URL.finditer(text):
             if len(match["at"] or match["plain"]) > _LONGEST_HOST:
@@ -142,7 +148,10 @@ class Links:
         if not ending.isascii() or ending.isdigit() or (ending[0].isupper() and not host.isupper()):
             return False  # "quý khách.Vui lòng"
         lower = ending.lower()
-        return lower in self.lists.plain_endings or (bool(path) and bool(_suffixes().privatesuffix(host.lower())))
+        if lower in self.lists.plain_endings:
+            return True
+        made = path or _HYPHENED.fullmatch(host.lower().split(".")[-2])  # what a missing space joins has neither
+        return bool(made) and bool(_suffixes().privatesuffix(host.lower()))
 
     def _judge(self, scheme: bool, host: str, path: str) -> Link | None:
         shown = host.replace(".", "[.]")
@@ -263,11 +272,12 @@ class Links:
     def _misspelt(self, label: str, squeezed: str) -> tuple[Official | None, str]:
         seen, whole = _looks(label), _looks(squeezed)
         words = label.split("-")
+        looks = [_looks(word) for word in words]
         for name, owner in self.names.items():
             if len(name) < 4 or owner.domain.split(".")[0] == label:
                 continue
             written = _looks(name)
-            if (len(name) > 6 and written in whole) or any(word != name and _looks(word) == written for word in words):
+            if (len(name) > 6 and written in whole) or (written in looks and words[looks.index(written)] != name):
                 return owner, f"viết na ná {name}"
             if len(name) < 5:
                 continue
@@ -277,6 +287,7 @@ class Links:
         return None, ""
 
 
+@lru_cache(maxsize=2048)  # every link is held against every name
 def _looks(name: str) -> str:
     return name.translate(_LOOKS).replace("vv", "w").replace("rn", "m").replace("-", "")
 

@@ -14,7 +14,7 @@ from knowledge.syllables import decode_telex
 from knowledge.text import fold
 
 MAX_COMMUNES = 14  # as many as today's communes of the biggest old district; more is no answer
-_MOST_MENTIONS = (40, 12, 8)  # of each level; more are only met in text written to be slow
+_MOST_MENTIONS = (16, 6, 5)  # of each level; more are only met in text written to be slow
 _MAX_WORDS = 80  # of a pasted article only the beginning is read
 
 

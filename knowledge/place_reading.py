@@ -33,6 +33,7 @@ COMMUNE, DISTRICT, PROVINCE = range(3)  # the levels of a mention
 OLDER_LOSS = 1.5  # of a name given up before 2025, against one still used until July 2025
 _NAMESAKE_LOSS = 3.0  # of a commune called like the district or province that is more likely meant
 _LONGEST_NAME = 7  # words: "Văn Miếu Quốc Tử Giám" has 5
+_MOST_TYPED = 10  # names after a type word that may be misspelt; what names more is a list, and slow to search
 _LEVEL_KINDS = (COMMUNE_KINDS, DISTRICT_KINDS, PROVINCE_KINDS)
 
 
@@ -213,7 +214,8 @@ def misspelt(reading: Reading) -> Iterator[Mention]:
     """Names one typing error away, two if 11 letters long: any after a type word, any of a district that is named."""
     named = [one for one in reading.mentions if one.level == DISTRICT and (one.kind or not one.is_initials)]
     in_districts = _commune_names(reading.index, named)
-    for start, (kind, length) in enumerate(reading.types):
+    typed = [start for start, (kind, _) in enumerate(reading.types) if kind]
+    for start, (kind, length) in enumerate(reading.types[: typed[_MOST_TYPED] if len(typed) > _MOST_TYPED else None]):
         if kind and start + length < len(reading.words):
             for level in (COMMUNE, DISTRICT, PROVINCE):
                 if kind in _LEVEL_KINDS[level]:

@@ -12,7 +12,7 @@ import yaml
 
 from knowledge.disguise import disguise, readable
 from knowledge.links import Link, Links, claimed
-from knowledge.secrets import redact
+from knowledge.secrets import MASKS, redact
 from knowledge.text import fold
 from knowledge.wording import Wording
 
@@ -21,6 +21,9 @@ Verdict = Literal["scam", "suspicious", "official", "unknown"]
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml where it was built in
 _SCAM, _SUSPICIOUS = 4, 2  # scores from which
 _WORDS_OF_A_MESSAGE = 8
+_TOLD = {"retold", "link", "private", "account_given", "hurry", "aftermath", "new_number"}  # a question with a story
+_LEADS_ON = {"stranger", "mobile", "divert", "account_given"}
+_LONG = 250  # words
 _MARKS = {
     "stranger",
     "foreign",
@@ -34,6 +37,7 @@ _MARKS = {
     "divert",
     "fake",
     "official",
+    "account_given",
 }
 
 
@@ -95,7 +99,7 @@ class ScamCheck:
     def assess(self, text: str) -> Assessment:
         text = _told(text)
         links = self.links.find(text)
-        folded = fold(readable(text))
+        folded = _once(fold(readable(text)))
         marks = self._marks(text, folded, links)
         hits = [pattern for pattern in self.patterns if pattern.holds(folded, marks)]
         signs = sorted(
@@ -111,16 +115,16 @@ class ScamCheck:
     def wording_of(self, text: str) -> tuple[str, frozenset[str]]:
         """What the weights of the wording are learned from: the folded text and its marks."""
         text = _told(text)
-        folded = fold(readable(text))
+        folded = _once(fold(readable(text)))
         return folded, self._marks(text, folded, self.links.find(text))
 
     def _warns(self, folded: str, marks: frozenset[str]) -> bool:
         """A warning about scams says so twice and leads nowhere."""
-        return len(set(self.warning.findall(folded))) > 1 and not marks & {"stranger", "mobile", "divert"}
+        return len(set(self.warning.findall(folded))) > 1 and not marks & _LEADS_ON
 
     def _said(self, folded: str, hits: list[Pattern], links: tuple[Link, ...], marks: frozenset[str]) -> float:
         said = sum(pattern.score for pattern in hits)
-        if self.warning.search(folded):
+        if self.warning.search(folded) or ("asks" in marks and not marks & _TOLD):
             said -= 3
         if self.advertising.search(folded) or (links and all(link.standing in ("official", "known") for link in links)):
             said -= 2
@@ -153,6 +157,7 @@ class ScamCheck:
             "divert": bool(_DIVERT.search(text)),
             "claim_stranger": self._claims(text, strangers),
             "fake": any(link.standing == "fake" for link in links),
+            "account_given": MASKS["account_number"] in text,
             "official": bool(links) and not strangers and not chat,
         }
         return frozenset(said | {mark for mark, holds in marks.items() if holds})
@@ -182,6 +187,22 @@ def _told(text: str) -> str:
     return _ENDLESS.sub(r"\1\2", redact(text).text)
 
 
+def _once(folded: str) -> str:
+    """Of a long text every turn of three words once, numbers alike: who repeats himself says no more."""
+    words = folded.split()
+    if len(words) < _LONG:
+        return folded
+    alike = _NUMBER.sub("0", folded).split()
+    turns, kept = set[tuple[str, ...]](), list[str]()
+    for at, word in enumerate(words):
+        turn = tuple(alike[max(0, at - 2) : at + 1])
+        if turn not in turns:
+            turns.add(turn)
+            kept.append(word)
+    return " ".join(kept)
+
+
+_NUMBER = re.compile(r"\d+")
 _MOBILE = re.compile(r"(?<!\d)(?:0|\+?84)[ .\-]?[35789](?:[ .\-]?\d){8}(?!\d)")
 _DIVERT = re.compile(r"\*(?:21|61|62|67)\*")  # sends a phone's calls, and the codes spoken in them, elsewhere
 

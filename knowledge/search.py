@@ -4,7 +4,7 @@ Pure after Index.load. Never decides what is sent: the bands are advice, and a p
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from knowledge.cues import Cues, looks_pasted
 from knowledge.text import URL_TOKEN, Text, fold, read
@@ -37,6 +38,8 @@ _TITLE_WEIGHT, _ASKED_WEIGHT, _BODY_WEIGHT = 3.0, 2.0, 1.0
 _PAIR_WEIGHT, _STOP_WEIGHT = 0.5, 0.3  # of a telling word's
 _SATURATION, _LENGTH_SHARE = 2.0, 0.5  # k1 and b of BM25
 _CALLED = 0.99  # the chance of a topic whose entry is called by its own words
+_BACKING = 0.05  # on the logit, for each point by which a topic's best entry scores above another's
+_DOUBT = 1.5  # what an entry counts for although its topic seems impossible; a sure topic adds 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`topic` is "out" in band none; `p` is its probability. `topics` and `hits`: up to three, best first."""
+    """`topic` is "out" in band none; `p` is its probability. `topics` and `hits`: up to three, best first; a
+    hit may be of another topic."""
 
     topic: str
     p: float
@@ -86,12 +90,14 @@ class Index:
         if not message.folded:
             return Answer(OUT, 1.0, "none", (), (), pasted)
         called = self._shelf.called(message)
-        chances = _settled(self._chances(message), {self._entries[at].topic for at in called})
+        scores = self._shelf.scores(message.folded)
+        backed = _backed(self._chances(message), self._shelf.best_of_topics(scores))
+        chances = _settled(backed, {self._entries[at].topic for at in called})
         order = sorted(TOPICS, key=lambda topic: -chances[topic])
         wants_person = not called and bool(self._cues.person.found_in(message.folded))
         topic, p, band = _judged(order[0], chances, wants_person)
-        hits = self._shelf.best(message.folded, {one: chances[one] for one in order[:2]}, called)
-        return Answer(topic, p, band, tuple(order[:_MOST_HITS]), hits if band != "none" else (), pasted)
+        hits = self._shelf.best(scores, chances, called) if band != "none" else ()
+        return Answer(topic, p, band, tuple(order[:_MOST_HITS]), hits, pasted)
 
     def _chances(self, message: Text) -> dict[str, float]:
         logits = self._weights.logits(message)
@@ -99,6 +105,15 @@ class Index:
         logits[self._weights.classes.index(SCAM_TOPIC)] += _CUE_BOOST * cues
         powers = np.exp(logits - logits.max())
         return dict(zip(self._weights.classes, (powers / powers.sum()).tolist(), strict=True))
+
+
+def _backed(chances: dict[str, float], best: dict[str, float]) -> dict[str, float]:
+    """What is found on the shelf speaks for its topic. How likely chatter is stays as it was, since chatter finds
+    something too; a topic without entries is treated like the one found best."""
+    most = max(best.values(), default=0.0)
+    worth = {topic: chances[topic] * math.exp(_BACKING * (best.get(topic, most) - most)) for topic in TOPICS}
+    share = (1 - chances[OUT]) / sum(worth.values())
+    return {OUT: chances[OUT], **{topic: one * share for topic, one in worth.items()}}
 
 
 def _settled(chances: dict[str, float], called: set[str]) -> dict[str, float]:
@@ -125,40 +140,61 @@ class _Shelf:
     def __init__(self, entries: tuple[Entry, ...], stop: frozenset[str]) -> None:
         self._entries = entries
         self._stop = stop
-        self._by_topic: dict[str, list[int]] = defaultdict(list)
         self._by_name: dict[str, list[int]] = defaultdict(list)
+        by_topic: dict[str, list[int]] = defaultdict(list)
         counted: list[dict[str, float]] = []
         for at, entry in enumerate(entries):
-            self._by_topic[entry.topic].append(at)
+            by_topic[entry.topic].append(at)
             ways = [read(text) for text in (entry.title, *entry.asked_as)]
             for name in dict.fromkeys(_name(way) for way in ways):
                 self._by_name[name].append(at)
             counted.append(_counts(ways, read(entry.body)))
-        usual = sum(sum(one.values()) for one in counted) / max(len(counted), 1)
-        held_by = Counter(word for one in counted for word in one)
-        self._rarity = {
-            word: self._share(word) * math.log(1 + (len(counted) - n + 0.5) / (n + 0.5)) for word, n in held_by.items()
-        }
-        self._worth = [_saturated(one, usual) for one in counted]
+        self._by_topic = {topic: np.array(places) for topic, places in by_topic.items()}
+        self._worth = self._weighed(counted)
 
     def called(self, message: Text) -> frozenset[int]:
         """The entries, by their place in the list, that are titled or asked for in exactly these words."""
         return frozenset(self._by_name.get(_name(message), ()))
 
-    def best(self, folded: str, chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
-        """Up to three: the called ones, then entries of the topics in `chances`; the best score times its topic's
-        chance first. None that shares no telling word, unless it is called."""
-        wanted = set(_words(folded))
-        telling = {word for word in folded.split() if word not in self._stop}
-        ranked = []
-        for topic, chance in chances.items():
-            for at in self._by_topic.get(topic, ()):
-                worth = self._worth[at]
-                if at in called or not telling.isdisjoint(worth):
-                    score = chance * sum(self._rarity[word] * worth[word] for word in wanted if word in worth)
-                    ranked.append((at not in called, -score, at))
+    def scores(self, folded: str) -> NDArray[np.float32]:
+        """One an entry; 0 for those that share no telling word."""
+        scores = np.zeros(len(self._entries), dtype=np.float32)
+        told = np.zeros(len(self._entries), dtype=bool)
+        for word in dict.fromkeys(_words(folded)):
+            if word in self._worth:
+                places, worth = self._worth[word]
+                scores[places] += worth
+                if " " not in word and word not in self._stop:
+                    told[places] = True
+        return np.where(told, scores, np.float32(0))
+
+    def best_of_topics(self, scores: NDArray[np.float32]) -> dict[str, float]:
+        """The best score in each topic that has entries."""
+        return {topic: float(scores[places].max()) for topic, places in self._by_topic.items()}
+
+    def best(self, scores: NDArray[np.float32], chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
+        """Up to three: the called ones, then the best score times its topic's chance and doubt; ties in list order."""
+        ranked = [
+            (at not in called, -score * (chances[self._entries[at].topic] + _DOUBT), at)
+            for at, score in enumerate(scores.tolist())
+            if score > 0 or at in called
+        ]
         chosen = [self._entries[at] for _, _, at in sorted(ranked)[:_MOST_HITS]]
         return tuple(Hit(entry.kind, entry.id, entry.title) for entry in chosen)
+
+    def _weighed(self, counted: list[dict[str, float]]) -> dict[str, tuple[NDArray[np.intp], NDArray[np.float32]]]:
+        """Each word's entries, by their place in the list, and what the word adds to their scores."""
+        usual = sum(sum(one.values()) for one in counted) / max(len(counted), 1)
+        held: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for at, one in enumerate(counted):
+            for word, count in _saturated(one, usual).items():
+                held[word].append((at, count))
+        worth = {}
+        for word, rows in held.items():
+            rarity = self._share(word) * math.log(1 + (len(counted) - len(rows) + 0.5) / (len(rows) + 0.5))
+            places, counts = zip(*rows, strict=True)
+            worth[word] = (np.array(places), np.array(counts, dtype=np.float32) * np.float32(rarity))
+        return worth
 
     def _share(self, word: str) -> float:
         if " " in word:

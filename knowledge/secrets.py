@@ -10,8 +10,10 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from knowledge.codes import PHONE, by_surroundings
-from knowledge.numbers import DATE, HOTLINE, MONEY_AFTER, NUMERAL, Span, numbers
+from knowledge.codes import FOREIGN_NUMERAL, MAT_KHAU, by_surroundings
+from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMERAL, PHONE, Span
+from knowledge.numbers import numbers
+from knowledge.six_digits import six_digits
 from knowledge.text import strip_marks
 
 MASKS = {
@@ -50,11 +52,16 @@ def redact(text: str) -> Redacted:
 
 def _secrets(text: str) -> list[Span]:
     bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
-    if not (
-        _DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or _SPOKEN_DIGITS.search(bare) or _OTP_SAID.search(bare)
-    ):
+    if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or _SPOKEN_DIGITS.search(bare)):
         return []
-    spans = [*_codes(bare), *_passwords(text, bare), *numbers(bare), *by_surroundings(text, bare)]
+    shown = lower if len(lower := text.lower()) == len(text) else bare
+    spans = [
+        *_codes(bare),
+        *six_digits(shown, bare),
+        *_passwords(text, bare),
+        *numbers(shown, bare),
+        *by_surroundings(shown, text, bare),
+    ]
     merged = list[Span]()
     for start, end, kind in sorted(spans, key=lambda span: span[0]):
         if merged and start < merged[-1][1]:
@@ -85,21 +92,22 @@ def _bare_letters() -> dict[int, str]:
 _BARE = _bare_letters()
 _MASK = re.compile("|".join(re.escape(mask) for mask in MASKS.values()))
 _DIGIT = re.compile(r"\d")
-_SPOKEN_DIGITS = re.compile(rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{2}}\b")
+_SPOKEN_DIGITS = re.compile(
+    rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}(?:{NUMERAL}|muoi|tram)){{2}}\b|\b{FOREIGN_NUMERAL} {FOREIGN_NUMERAL}\b"
+)
 
 
 # --- one-time codes and CVV ------------------------------------------------------------------------------------------
 
 _CODE = (
-    r"(?<!\d)(?P<code>\d{4,8}|\d{3}[ .\-]\d{3}|\d\d(?:[ .\-]\d\d){1,3}|\d(?:[ .,\-]{1,2}\d){3,7}"
+    r"(?<!\d)(?P<code>\d{4}[ .\-]\d{4}|\d{4,8}|\d{3}[ .\-]\d{3}|\d\d(?:[ .\-]\d\d){1,3}|\d(?:[ .,\-]{1,2}\d){3,7}"
     rf"|{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,7}}(?![a-z]))(?!\d)"
 )
 _END = r"[\s:=.,()\-><\"'*#/;]{0,4}"
 _OTP = (
     r"(?<![a-z])(?:(?:ma |so )?(?:o[. ]?t[. ]?p|o te pe|opt|mxn|mxt|mxm)|ma (?:so )?(?:xac ?(?:nhan|thuc|minh)|"
-    r"kich hoat|"
-    r"dang nhap|vao app"
-    r"|code|bao mat)|(?:verification|security|confirmation|login|access) code|one[- ]time (?:password|code))(?![a-z])"
+    r"kich hoat|dang nhap|vao app|code|bao mat)|(?:verification|security|confirmation|login|access) code|"
+    r"one[- ]time (?:password|code))(?![a-z])"
 )
 _NOT_CODE = (
     r"(?:tru|nam|phi|gia|tien|ho|don|cccd|cmnd|cmt|sdt|hotline|dai|dau|ngay|goi|mat|sau|trong|so tien|stk|soan|"
@@ -111,74 +119,33 @@ _CODE_LATER = re.compile(rf"{_OTP}[^\0]{{1,160}}?\b(?:la|is|otp|ma|code)[ :=]{{1
 _CODE_BEFORE = re.compile(
     rf"{_CODE}\s*(?:[(\-:,=]|la|is|as|day la|chinh la|chac la)\s*(?:your |so |cai |the )?(?:[a-z]+ )?{_OTP}"
 )
-_CODE_BARE = re.compile(
-    r"\b(?<!mat )(?:ma|code|ma so|doc so|doc ma so)(?: (?:\d|sau) so)?(?: (?:do|nay|kia|no|la|ay|gui|ve|thi|"
-    r"minh|cua|toi|e|em)){0,4}"
-    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?:[ .\-]\d){{5}})(?![\d.,/\-]*\d)"
-)
-_CODE_SIX = re.compile(
-    r"\b(?<!ve so )(?<!to ve )(?<!dien thoai )(?:(?:6|sau) (?:chu )?so\b(?: [a-z]+){0,6}|ma (?:ne|nay|no|do|day)|"
-    r"so 6 chu(?: [a-z]+){0,2}|(?:nhap|doc|"
-    r"dien)(?: (?:lai|dum|giup|cai|no|vo|vao))?"
-    r"|(?:nhap|doc|dien|gui|dua|cho|nhan)(?: [a-z]+){0,3} (?:ma|code|otp)(?: [a-z]+){0,3})"
-    rf"{_END}(?P<code>\d{{6}}|\d{{3}}[ .\-]\d{{3}}|\d(?:[ .\-]\d){{5}})(?<!000)(?![\d.,/\-]*\d)"
-)
-_CODE_NAMED = re.compile(
-    r"\b(?:ma|code)(?! (?:don|ho so|hs|khach|kh\b|van don|giam|gd|giao dich|so thue|buu|tinh|xa|loi|vung|hang|qr|"
-    r"vach|tra|danh|hop|hoa|cong|bhxh|bhyt|the|pin|khoa|ung dung))"
-    rf"(?: [a-z]+){{0,7}}? (?:la|:|ne|ni|day) ?(?P<code>\d{{6}}|\d{{8}}|\d(?:[ .\-]\d){{5}}|"
-    rf"{NUMERAL}(?: {NUMERAL}){{5}})(?<!000)(?![\w/]|[.,\-]\d| \d)"
-)
-_OTHER_NUMBER = re.compile(
-    r"(?<![a-z])(?:tien|gia|phi|ho so|hs|don|van don|ve so|khach hang|kh|gd|giao dich|tru|mat|con|tong|goi|"
-    r"hotline|sdt|dt|dien thoai|"
-    r"loi|ngay|so thu tu|stt|hop dong|hd|buu|tinh|xa|phuong|chuyen|nap|rut|no|vnd|gui|soan)(?![a-z])[^\d\0]{0,12}$"
-)
-_OTP_SAID = re.compile(_OTP)
-_SIX_NEAR = re.compile(
-    r"(?<![\w.,/+\-])(?<!\d )(?P<code>\d{6}|\d(?:[ .\-]\d){5}|\d{3} \d{3}|\d\d \d\d \d\d)(?<!000)(?![\w/]|[.,\-]\d| \d)"
-)
-_CODE_ALONE = re.compile(r"\s*(?P<code>\d{6}|\d{3}[ .\-]\d{3}|\d\d(?: \d\d){2}|\d(?:[ .\-]\d){5})(?<!000)[\s.!?]*")
+_CODE_FOLLOWS = re.compile(r"[^\d\0]{0,60}(?:\d{4,8}(?!\d)|\0)")  # "1022: mã OTP 317645": who sends, then the code
 _CVV = re.compile(
     r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
     r"so) (?:o )?(?:mat )?sau (?:lung )?(?:the|lung)|sau lung(?: the)?|(?:3|ba) (?:chu )?so (?:o )?(?:mat |phia |"
     r"dang )?sau(?: the)?)(?![a-z0-9])"
-    rf"(?:[ ,:()\-]{{1,3}}(?:cua|tren|sau|the|la|toi|em|tui|con|minh|mat|ma|so|visa|ghi|in|atm)){{0,6}}{_END}"
+    rf"(?:[ ,:()\-/]{{1,3}}[a-z]+){{0,6}}?{_END}"
     r"(?P<code>\d{3,4}|\d(?:[ .\-]\d){2,3})(?![.,]?\d)"
 )
 
 
 def _codes(bare: str) -> Iterator[Span]:
     phones = [match.span() for match in PHONE.finditer(bare)]
-    for pattern in (_CODE_AFTER, _CODE_LATER, _CODE_BEFORE, _CODE_BARE):
+    for pattern in (_CODE_AFTER, _CODE_LATER, _CODE_BEFORE):
         for match in pattern.finditer(bare):
             start, end = match.span("code")
-            if any(first <= start and end <= last for first, last in phones):
+            if any(first < end and start < last for first, last in phones):
                 continue
             digits = _digits(match["code"])
+            if pattern is _CODE_BEFORE and len(digits) == 4 and _CODE_FOLLOWS.match(bare, match.end()):
+                continue
             near = re.search(r"(?:\bla|\bis|[:=(])\s*$", bare[match.start() : start]) or len(match[0]) < 22
             short = 0 < len(digits) < 5 and pattern in (_CODE_AFTER, _CODE_LATER) and not near
             if not (short or HOTLINE.match(digits) or MONEY_AFTER.match(bare, end) or _date_or_dial(bare, start, end)):
                 yield start, end, "otp"
-    if alone := _CODE_ALONE.fullmatch(bare):  # what a resident types who is asked for a code
-        yield *alone.span("code"), "otp"
-    for pattern in (_CODE_SIX, _CODE_NAMED, _SIX_NEAR):
-        for match in pattern.finditer(bare):
-            start, end = match.span("code")
-            if pattern is _SIX_NEAR and not _said_near(bare, start, end):
-                continue
-            if not (MONEY_AFTER.match(bare, end) or _date_or_dial(bare, start, end)):
-                yield start, end, "otp"
     for match in _CVV.finditer(bare):
-        if not MONEY_AFTER.match(bare, match.end("code")):
+        if not _amount(bare, match.end("code")):
             yield *match.span("code"), "cvv"
-
-
-def _said_near(bare: str, start: int, end: int) -> bool:
-    """An OTP is spoken of close by, and no word just before says that this number is something else."""
-    if not _OTP_SAID.search(bare[max(0, start - 60) : end + 50]):
-        return False
-    return not _OTHER_NUMBER.search(bare[max(0, start - 30) : start])
 
 
 def _digits(text: str) -> str:
@@ -193,29 +160,27 @@ def _date_or_dial(bare: str, start: int, end: int) -> bool:
 # --- passwords, passcodes, PINs --------------------------------------------------------------------------------------
 
 _PASSWORD_WORD = re.compile(
-    r"(?<![a-z0-9])(?:(?P<sure>mat ?khau|m[aâ]t kh[aâ]u|mkhau|m\.khau|pass?word|passwd|passcode|pass ?code|pwd?|"
-    r"mat ma|(?:ma )?khoa man hinh)|(?P<pass>pass|pas)"
-    r"|(?P<mine>mk)|(?P<pin>(?P<sure_pin>(?:ma |so )pin|pin(?= (?:sim|the|atm)(?![a-z])))|pin))(?![a-z])"
+    rf"(?<![a-z0-9])(?:(?P<sure>{MAT_KHAU}|mkhau|m\.khau|pass?word|passwd|passcode|pass ?code|pwd?|"
+    r"mat ma|(?:ma )?khoa man hinh)|(?P<pass>pas(?:s(?: ?wi ?fi)?)?)|(?P<mine>mk)|(?P<pin>(?P<sure_pin>(?:ma |"
+    r"so )pin|pin(?= (?:sim|the|atm)(?![a-z])))|pin))(?![a-z])"
 )
 _OWNER = (
-    r"(?:cua|toi|tui|em|e|con|bac|minh|ba|ma|me|chong|vo|ong|chi|anh|no|vneid|app|ung dung|ngan hang|nh|bank|"
-    r"ong|noi|ngoai|vcb|bidv|acb|mb|nha|ubnd|quan|co quan|truong|phong|"
-    r"vietcombank|agribank|vietinbank|techcombank|sacombank|tpbank|vpbank|momo|zalo|zalopay|facebook|fb|gmail|"
-    r"email|mail|"
-    r"wifi|dang nhap|dn|tai khoan|tk|the|atm|moi|cu|cap 2|cap2|muc 2|dvc|cong|dich vu cong|vssid|may|dien thoai|dt|"
-    r"sim|ky so|money|vnpt|ipay|smart ?banking|digibank|so|hien tai|mac dinh|tam thoi|viettel|vi|rut tien|shopee|"
-    r"tiktok|"
-    r"icloud|apple|google|"
-    r"dien tu|nay|do|cho|chinh xac|la)"
+    r"(?:cua|toi|tui|em|e|con|bac|minh|ba|ma|me|chong|vo|ong|chi|anh|no|vneid|app|ung dung|ngan hang|nh|bank|ong|"
+    r"noi|ngoai|vcb|bidv|acb|mb|nha|ubnd|quan|co quan|truong|phong|vietcombank|agribank|vietinbank|techcombank|"
+    r"sacombank|tpbank|vpbank|momo|zalo|zalopay|facebook|fb|gmail|email|mail|wifi|dang nhap|dn|tai khoan|tk|the|"
+    r"atm|moi|cu|cap 2|cap2|muc 2|dvc|cong|dich vu cong|vssid|may|dien thoai|dt|sim|ky so|money|vnpt|ipay|"
+    r"smart ?banking|digibank|so|hien tai|mac dinh|tam thoi|viettel|vi|rut tien|shopee|tiktok|icloud|apple|"
+    r"google|dien tu|ban dau|goc|cap|lai|mang|man hinh|nay|do|cho|chinh xac|la)"
 )
 _BETWEEN = re.compile(
     rf"(?P<known>(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9]))*)(?P<other>(?:[ ,()\-_]{{1,2}}(?!la\b)[a-z]+){{0,6}}?)"
-    r"[ ]*(?P<link>(?:\b(?:la|is|thi la|day la|day ne)\b[ ]*[:=]?|[:=]+|->|=>)[\s:]*)"
+    r"[ ]*(?P<link>(?:\b(?:la|laf|la2|is|thi la|day la|day ne)\b[ ]*[:=]?|[:=]+|->|=>)[\s:]*)"
 )
 _NEAR = re.compile(rf"(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9])){{0,5}}[ :=.\-(\"']{{0,3}}")
 _VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"'“”]{3,64})")
 _BIRTHDAY = re.compile(
-    r"(?:(?:ngay|nam|thang|sinh|nhat|cuoi|so|dien|thoai|sdt|dt|ten|chu|cua|toi|tui|em|con)[ ]+){1,5}(?=\S*\d)"
+    r"(?:(?:[46]|bon|sau) (?:chu )?so )?(?:(?:ngay|nam|thang|sinh|nhat|cuoi|dau|so|dien|thoai|sdt|dt|cccd|ten|"
+    r"chu|cua|toi|tui|em|con|be|chau|me|ba|ma|noi|ngoai|chong|vo|anh|chi|bac)[ ]+){1,5}(?=\S*\d)"
 )
 _SPACED_DIGITS = re.compile(r"\d(?:[ .\-]\d){3,11}(?!\d)|\d{2,4}(?:[ .\-]\d{2,4}){1,3}(?!\d)")
 _SPOKEN_CODE = re.compile(rf"{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,9}}(?![a-z])")
@@ -228,14 +193,15 @@ _ENDING = re.compile(
     r"giup|co|sdt|so|hay|ok|dc|duoc|con|bac|chu|co)\b)"
 )
 _NO_PASSWORD = re.compile(
-    r"(?:gi|j|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|cua|may|"
-    r"gom|duoc|dc|cu|moi|vay|ngay|hay|tu|ma|nhieu|rat|qua|yeu|manh|khoa|het|ham|thong|dien|dang|nhap|xac|"
-    r"nhung|trong|tren|duoi|khac|giong|chung|rieng|bao|vneid|otp|pin|zalo|con|cho|khi|luc|neu|hoac|va|voi|"
-    r"thi|la|ra|vao|xong|lam|doi|cap|gui|nguoi|viec|buoc|can|nen|lay|tao|dat|hien|van|bang|tin|anh|hinh|"
-    r"chua|roi|luon|cung|nua|day|kia|nay|mot|hai|dai|ngan|kho|toan|chuoi|tuyet|xin|vui|quy|hotline|lien|"
-    r"goi|ghi|nho|that|gia|nhan|cong|an)"
+    r"(?:gi|j|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|cua|may|gom|"
+    r"duoc|dc|cu|moi|vay|ngay|hay|tu|ma|nhieu|rat|qua|yeu|manh|khoa|het|ham|thong|dien|dang|nhap|xac|nhung|trong|"
+    r"tren|duoi|khac|giong|chung|rieng|bao|vneid|otp|pin|zalo|con|cho|khi|luc|neu|hoac|va|voi|thi|la|ra|vao|xong|"
+    r"lam|doi|cap|gui|nguoi|viec|buoc|can|nen|lay|tao|dat|hien|van|bang|tin|anh|hinh|chua|roi|luon|cung|nua|day|"
+    r"kia|nay|mot|hai|dai|ngan|kho|toan|chuoi|tuyet|xin|vui|quy|hotline|lien|goi|ghi|nho|that|gia|nhan|cong|an)"
 )
 _QUANTITY = re.compile(r"[\d.,]+(?:d|k|tr|trieu|vnd|dong|lan|p|h|%|mah|gb|g|m|cm|kg)?\d*")
+_WORDS_AND_NUMBER = re.compile(rf"(?P<first>[a-z]+)(?: [a-z]+){{1,2}} ?\d{{2,8}}(?={_ENDING.pattern})")  # hoa sen 55
+_PHONE_SAID = re.compile(r"(?<![a-z])(?:so (?:dien thoai|dt|zalo|cu|moi)|sdt|dien thoai|goi)(?![a-z])")
 _DIGIT_TAIL = re.compile(r" (?=[a-z]{0,3}\d)[a-z0-9@#!$]{1,6}(?!\w)")
 
 
@@ -257,7 +223,7 @@ def _password_value(text: str, bare: str, at: int, word: re.Match[str], linked: 
         if (
             spaced
             and len(_digits(spaced[0])) not in (1, 2, 3)
-            and not DATE.match(bare, at)
+            and (not DATE.match(bare, at) or re.fullmatch(r"\d\d\.\d\d\.\d\d", spaced[0]))
             and not _amount(bare, spaced.end())
         ):
             return (*spaced.span(), "password")
@@ -268,6 +234,9 @@ def _password_value(text: str, bare: str, at: int, word: re.Match[str], linked: 
     while end > start and bare[end - 1] in ".,;:!?)”":
         end -= 1
     value = bare[start:end]
+    words = _WORDS_AND_NUMBER.match(bare, at) if linked else None
+    if words and not (_NO_PASSWORD.fullmatch(words["first"]) or _amount(bare, words.end())):
+        return (*words.span(), "password")
     if not _looks_secret(text[start:end], value, bare, end, word, linked):
         return None
     if linked and value.isalpha() and (tail := _DIGIT_TAIL.match(bare, end)):
@@ -290,6 +259,8 @@ def _looks_secret(
     if value.isdigit():
         if len(value) < 4 or _amount(bare, end) or (HOTLINE.match(value) and not linked):
             return False
+        if linked and re.fullmatch(r"0\d{9}", value) and _PHONE_SAID.search(linked[0]):
+            return False
         if linked:
             return not (word["mine"] and re.fullmatch(r"19\d\d|20[0-2]\d", value))
         if re.fullmatch(r"0\d{9,10}|20[0-3]\d", value) or (word["mine"] and re.fullmatch(r"19\d\d", value)):
@@ -302,14 +273,9 @@ def _looks_secret(
     special = any(not c.isalnum() for c in value.strip("-/")) and not re.fullmatch(r"[a-z]+(?:[-/,.][a-z]+)+", value)
     if (has_digit and has_letter) or (special and (has_digit or has_letter)):
         return bool(linked) or has_digit or "@" in value or "#" in value
-    if (
-        not linked
-        or not value.isascii()
-        or not value.isalpha()
-        or shown.lower() != value
-        or _NO_PASSWORD.fullmatch(value)
-    ):
+    if not (linked and shown.isascii() and value.isalpha()) or _NO_PASSWORD.fullmatch(value):
         return False
-    if word["mine"] and not (linked["known"] or len(value) >= 8):
+    typed = any(sign in linked["link"] for sign in ":=>")
+    if not typed and (shown != value or (word["mine"] and not (linked["known"] or len(value) >= 8))):
         return False
     return len(value) >= 5 and not linked["other"] and bool(_ENDING.match(bare, end))

@@ -25,7 +25,20 @@ from api.sender import Result, Sender
 from api.settings import Settings
 from bot.handoff import Hours
 from bot.model import Inbound
-from tests.service import CASE, CONVERSATION, DAY, LOG, MEMBER, OFFER, OUTBOX, TOWN, Person, enter, shared_content
+from tests.service import (
+    CASE,
+    CONVERSATION,
+    DAY,
+    LOG,
+    MEMBER,
+    OFFER,
+    OUTBOX,
+    TOWN,
+    Person,
+    enter,
+    lay_out,
+    shared_content,
+)
 
 HOURS = Hours()
 
@@ -193,6 +206,7 @@ def opened(folder: Path, database_url: str, *, at: datetime = DAY, people: Seque
         secret_key="một chìa khoá chỉ để thử",  # type: ignore[arg-type]
     )  # fmt: skip
     with shared_content():
+        lay_out(settings)
         house = build(settings, lambda: at)
         try:
             with house.store.engine.begin() as connection:

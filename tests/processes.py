@@ -1,4 +1,4 @@
-"""Several real processes of the whole service on one database, to be killed; Telegram is a fake a little way off.
+"""Real processes of the whole service on one database, to be killed; Telegram is a fake a little way off.
 
 `async with crowd(url, folder) as one:` begins with the town's members. Residents write to whichever process answers,
 and like Telegram's server they send an update again until it is taken.
@@ -6,14 +6,17 @@ and like Telegram's server they send an update again until it is taken.
 
 import asyncio
 import contextlib
+import json
 import multiprocessing
 import random
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ from tests.service import CHAT, DAY, INBOX, OFFER, OUTBOX, SECRET, TOWN, enter, 
 
 #: one way from here to Telegram takes up to this
 FAR_S = 0.01
+RESIDENTS = (2001, 2002, 2003, 2004)
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.preloaded"])
 
@@ -76,6 +80,16 @@ class FarTelegram(FakeTelegram):
             await asyncio.sleep(0.05)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What became of the lines that residents wrote to those who hold their cases."""
+
+    lines: int
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Crowd:
     telegram: FarTelegram
@@ -84,6 +98,8 @@ class Crowd:
     ports: list[int]
     began: float = field(default_factory=time.time)
     running: dict[int, ForkServerProcess] = field(default_factory=dict)
+    #: how many lines each resident has written
+    written: Counter[int] = field(default_factory=Counter)
 
     async def start(self, port: int) -> None:
         self.running[port] = _forks.Process(target=serve, args=(self.wanted, port, self.began), daemon=True)
@@ -102,6 +118,20 @@ class Crowd:
         process = self.running.pop(port)
         process.kill()
         process.join()
+
+    async def stop(self, port: int) -> int:
+        """As an operator does. What the process ended with."""
+        process = self.running.pop(port)
+        process.terminate()
+        await asyncio.to_thread(process.join, 45)
+        assert process.exitcode is not None, "it does not end"
+        return process.exitcode
+
+    def logged(self, port: int, event: str) -> list[dict[str, Any]]:
+        """What a process said of this, in all its lives."""
+        path = Path(self.wanted["media_folder"]).with_name(f"{port}.log")
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == event]
 
     async def rows(self, query: Any) -> list[Any]:
         def read() -> list[Any]:
@@ -137,19 +167,52 @@ class Crowd:
         await telegram.press(CHAT[asked[0]["member_id"]], "Nhận")
         await self.quiet()
 
-    async def writes(self, chat: int, until: asyncio.Event) -> int:
-        """A resident writes one line after the other. How many they were."""
-        number = 0
-        while not until.is_set():
-            await self.telegram.says(chat, f"lời {chat}.{number}")
-            number += 1
-            await asyncio.sleep(self.telegram.chance.random() * 0.1)
-        return number
+    async def begin(self) -> None:
+        """Every resident gets a case."""
+        for chat in RESIDENTS:
+            await self.hands_off(chat)
 
-    def read(self) -> list[str]:
-        """The residents' lines that members were shown, each member's oldest first."""
+    @contextlib.asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Meanwhile every resident writes one line after the other; at the end their last ones have been taken."""
+        over = asyncio.Event()
+        writing = [asyncio.create_task(self._writes(chat, over)) for chat in RESIDENTS]
+        try:
+            yield
+        except BaseException:  # what failed may have left nobody who takes their lines
+            for one in writing:
+                one.cancel()
+            raise
+        over.set()
+        await asyncio.gather(*writing)
+
+    async def _writes(self, chat: int, over: asyncio.Event) -> None:
+        while not over.is_set():
+            await self.telegram.says(chat, f"lời {chat}.{self.written[chat]}")
+            self.written[chat] += 1
+            await asyncio.sleep(self.telegram.chance.random() * 0.1)
+
+    def tally(self) -> Tally:
         texts = [one.get("text", "") for chat in CHAT.values() for one in self.telegram.sent(chat)]
-        return [found[1] for text in texts if (found := re.search(r": lời (\d+\.\d+)$", text))]
+        read = [(int(found[1]), int(found[2])) for text in texts if (found := re.search(r": lời (\d+)\.(\d+)$", text))]
+        times = Counter(read)
+        firsts = [[number for where, number in times if where == chat] for chat in RESIDENTS]
+        return Tally(
+            lines=self.written.total(),
+            lost=self.written.total() - len(times),
+            doubled=len(read) - len(times),
+            out_of_order=sum(later < earlier for mine in firsts for earlier, later in pairwise(mine)),
+        )
+
+    async def ready(self, port: int) -> httpx.Response:
+        async with httpx.AsyncClient(timeout=10) as web:
+            return await web.get(f"http://127.0.0.1:{port}/health/ready")
+
+    async def metric(self, port: int, name: str) -> float:
+        """A figure of this process, all its labels together."""
+        async with httpx.AsyncClient(timeout=10) as web:
+            told = (await web.get(f"http://127.0.0.1:{port}/metrics")).text
+        return sum(float(line.rpartition(" ")[2]) for line in told.splitlines() if re.match(rf"{name}[{{ ]", line))
 
 
 def free_port() -> int:
@@ -159,7 +222,12 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def crowd(database_url: str, folder: Path, *, processes: int = 2, seed: int = 1) -> AsyncIterator[Crowd]:
+async def crowd(
+    database_url: str, folder: Path, *, processes: int = 0, seed: int = 1, seen_at: str = ""
+) -> AsyncIterator[Crowd]:
+    """As many processes as are wanted, else one on SQLite and two on PostgreSQL. `seen_at`: the database's address for
+    the test itself, where the service has another."""
+    processes = processes or (1 if database_url.startswith("sqlite") else 2)
     async with FarTelegram(random.Random(seed)) as telegram:
         ports = [free_port() for _ in range(processes)]
         wanted = {
@@ -170,9 +238,10 @@ async def crowd(database_url: str, folder: Path, *, processes: int = 2, seed: in
             "telegram_secret": SECRET,
             "public_url": f"http://127.0.0.1:{ports[0]}",
             "member_undo_seconds": 0,
+            "most_a_minute": 0,  # residents here write as fast as they can
             "secret_key": "một chìa khoá chỉ để thử",
         }
-        engine = sa.create_engine(database_url, poolclass=sa.NullPool)
+        engine = sa.create_engine(seen_at or database_url, poolclass=sa.NullPool)
         one = Crowd(telegram=telegram, engine=engine, wanted=wanted, ports=ports)
         try:
             await asyncio.gather(*(one.start(port) for port in ports))

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,10 +23,11 @@ import sqlalchemy as sa
 import structlog
 import uvicorn
 
-from api import auth, main, shelf
+from api import auth, main, schema, shelf
 from api.house import House
 from api.main import build, create_app
 from api.settings import Settings
+from api.store import Store
 from api.tables import Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Team
 from bot.flow import Flow
 from bot.library import Folders, Library, load
@@ -291,6 +293,7 @@ async def started(
         clock = Clock(at)
         if folders is None:
             stack.enter_context(shared_content())
+        lay_out(settings)
         house = build(settings, clock, folders)
         with house.store.engine.begin() as connection:
             enter(connection, people, clock())
@@ -322,6 +325,22 @@ async def _serving(house: House, listening: socket.socket) -> AsyncIterator[None
         server.should_exit = True
         await task
         house.store.stop()
+
+
+def lay_out(settings: Settings) -> None:
+    """The tables of a new SQLite file, copied: migrating is what tests/api/test_migrations.py is for."""
+    file = settings.database_file
+    if file is not None and not file.exists():
+        file.write_bytes(_migrated())
+
+
+@functools.cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db"))  # type: ignore[call-arg]
+        schema.migrate(store.engine)
+        store.stop()
+        return Path(folder, "gocua.db").read_bytes()
 
 
 @contextlib.contextmanager

@@ -1,17 +1,16 @@
 """Who may come in, how often and with how much: the resident's cookie, the pace of posts, the bounds of a body.
 
-Every refusal is an HTTPException whose detail is words for the resident. Stores nothing but the pace, in memory.
+Every refusal is an HTTPException whose detail is words for the resident. Stores nothing but paces, in memory.
 """
 
 import secrets
-from collections import OrderedDict
-from datetime import datetime
 
 from fastapi import HTTPException, Request, Response
 from itsdangerous import BadSignature, Signer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.house import House
+from api.pace import Pace, of_street
 from bot.model import Point
 
 COOKIE = "gocua_resident"
@@ -19,10 +18,10 @@ COOKIE = "gocua_resident"
 FRAMED_COOKIE = "gocua_resident_framed"
 #: browsers keep no cookie longer; each visit renews it
 _COOKIE_SECONDS = 400 * 24 * 3600
-#: posts in a burst, and what comes back in a second: 30 a minute
+#: posts of one resident in a burst, and what comes back in a second: 30 a minute
 _BURST, _A_SECOND = 30.0, 0.5
-#: residents whose pace is remembered; the one quiet the longest is forgotten first
-_MOST_PACES = 10_000
+#: of one address, whatever cookies it shows: a whole village may share one
+_STREET_BURST, _STREET_A_SECOND = 600.0, 10.0
 
 MOST_CHARACTERS = 4000
 MOST_SAID_BYTES = 64 * 1024
@@ -34,11 +33,10 @@ UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 class Door:
     def __init__(self, house: House) -> None:
-        self._now = house.now
         self._signer = Signer(house.key, salt=COOKIE)
         self._secure = house.settings.public_url.startswith("https:")
-        #: posts left, and as of when
-        self._paces: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+        self._residents = Pace(house.now, burst=_BURST, a_second=_A_SECOND)
+        self._streets = Pace(house.now, burst=_STREET_BURST, a_second=_STREET_A_SECOND)
 
     def resident(self, request: Request) -> str | None:
         """Who holds one of the two cookies. Both come only within one site: then both pages know the same resident."""
@@ -67,14 +65,9 @@ class Door:
             raise HTTPException(401, "Dạ con chưa nhận ra Bác. Bác mở lại trang này giúp con nhé.")
         return f"web:{resident}"
 
-    def keep_pace(self, key: str) -> None:
-        now = self._now()
-        left, since = self._paces.pop(key, (_BURST, now))
-        left = min(_BURST, left + (now - since).total_seconds() * _A_SECOND)
-        self._paces[key] = (max(left - 1, 0.0), now)
-        if len(self._paces) > _MOST_PACES:
-            self._paces.popitem(last=False)
-        if left < 1:
+    def keep_pace(self, request: Request, key: str) -> None:
+        street = of_street(request.client.host) if request.client else ""
+        if not self._residents.fits(key) or (street and not self._streets.fits(street)):
             raise HTTPException(
                 429, "Dạ Bác nhắn nhanh quá, con theo không kịp. Bác chờ con một chút nhé.", {"Retry-After": "5"}
             )

@@ -31,12 +31,13 @@ def router(console: Console) -> APIRouter:
         query = sa.select(_canned).where(sa.or_(_canned.c.owner_id == me.id, _canned.c.owner_id.is_(None)))
         ordered = query.order_by(_canned.c.owner_id.is_(None), _canned.c.topic, _canned.c.id)
         rows = await house.store.read(lambda c: c.execute(ordered).mappings().all())
-        return pages.answer("canned.html", me=me, rows=rows, topics=words.topics(), notice=NOTICES.get(notice, ""))
+        topics = words.topics(house.shelf.library)
+        return pages.answer("canned.html", me=me, rows=rows, topics=topics, notice=NOTICES.get(notice, ""))
 
     @routes.post("/canned")
     async def keep(me: Me, title: Field = "", text: Field = "", topic: Field = "") -> Response:
         name, said = title.strip()[:MOST_TITLE_LETTERS], redact(text.strip()[:MOST_LETTERS]).text
-        about = topic if topic in words.topics() else ""
+        about = topic if topic in words.topics(house.shelf.library) else ""
         if not name or not said:
             return RedirectResponse("/team/canned?notice=empty", 303)
         kept = await console.do(lambda c: casework.keep_reply(c, me.id, about, name, said))

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from api.console.console import Console
 from api.console.lead import Lead
 from api.house import House
-from api.outbox import UNKNOWN_FATE
+from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.tables import ChannelLogRow, ConversationRow, Outbox
 from bot.capabilities import CHANNELS, Capabilities
 
@@ -47,6 +47,8 @@ class Status:
     waiting: int
     waiting_since: datetime | None
     unknown: int
+    #: whoever got these may have them twice: nobody could say whether they had arrived
+    again: int
     failed: int
     paid: int
     #: residents whom the bot can write to now, and whom only they themselves can open the way to again
@@ -109,6 +111,7 @@ def statuses(connection: sa.Connection, house: House, now: datetime) -> tuple[St
                 waiting=waits.get("waiting", 0),
                 waiting_since=waits.get("since"),
                 unknown=waits.get("unknown", 0),
+                again=out.get("again", 0),
                 failed=out.get("failed", 0),
                 paid=out.get("paid", 0),
                 reached=reached,
@@ -148,9 +151,10 @@ def _queue(connection: sa.Connection) -> _Facts:
 def _sent(connection: sa.Connection, now: datetime) -> _Facts:
     newest = connection.execute(sa.select(sa.func.max(_outbox.c.id))).scalar() or 0
     failed = sa.func.sum(sa.case((_outbox.c.status.in_((3, 4)), 1), else_=0))
+    again = sa.func.sum(sa.case((_outbox.c.error == SENT_AGAIN, 1), else_=0))
     paid = sa.func.sum(sa.case((_outbox.c.quota == "paid", 1), else_=0))
     query = (
-        sa.select(_outbox.c.channel, failed.label("failed"), paid.label("paid"))
+        sa.select(_outbox.c.channel, failed.label("failed"), again.label("again"), paid.label("paid"))
         .where(_outbox.c.id > newest - _NEWEST, _outbox.c.created_at > now - _DAY)
         .group_by(_outbox.c.channel)
     )

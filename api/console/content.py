@@ -23,7 +23,7 @@ def router(console: Console) -> APIRouter:
     async def content() -> Response:
         now, library = house.now(), house.shelf.library
         found = await house.store.read(lambda c: content_views.counts(c, library, now))
-        shelves = {name: library.of_topic(topic) for topic, name in words.topics().items()}
+        shelves = {name: library.of_topic(topic) for topic, name in words.topics(library).items()}
         shown = {flow.id for flows in shelves.values() for flow in flows}
         shelves["Việc khác"] = tuple(flow for flow in library.flows.values() if flow.id not in shown)
         by_topic = [

@@ -32,6 +32,7 @@ _COUNTED = {
     "flow_ended": "done",
     "step_done": "done",
     "stuck": "stuck",
+    "unclear": "stuck",
     "person_wanted": "person",
 }
 

@@ -144,11 +144,12 @@ async def _person(console: Console, me: Member, member_id: int, notice: str, *, 
         raise HTTPException(404)
     leaves = await house.store.read(lambda c: lead_views.leaves(c, member_id, now))
     today = now.astimezone(VIETNAM).date()
-    skills = {topic: bool(row["skills"] & directory.skill_bit(topic)) for topic in words.topics()}
+    topics = words.topics(house.shelf.library)
+    skills = {topic: bool(row["skills"] & directory.skill_bit(topic)) for topic in topics}
     days = [(place, name, bool(row["duty_days"] & (1 << place))) for place, name in enumerate(_DAYS)]
     return console.pages.answer(
         "person.html", person=row, is_me=member_id == me.id,
-        may_link=_may_link(row, me), leaves=leaves, skills=skills, topics=words.topics(),
+        may_link=_may_link(row, me), leaves=leaves, skills=skills, topics=topics,
         days=days, roles=crew.ROLES, posts=directory.POSTS, starts=crew.clock_of(row["duty_from_minute"]),
         ends=crew.clock_of(row["duty_to_minute"]), today=today, tomorrow=today + timedelta(days=1), link=link,
         most_capacity=crew.MOST_CAPACITY, notice=NOTICES.get(notice, ""),

@@ -44,14 +44,14 @@ def router(console: Console) -> APIRouter:  # one short function a route
 
         shown, there = await house.store.write(look)
         return console.pages.answer(
-            "misses.html", misses=shown, places=there, at=at, topics={**words.topics(), **_NO_TOPIC}, now=now,
+            "misses.html", misses=shown, places=there, at=at, topics={**words.topics(library), **_NO_TOPIC}, now=now,
             notice=NOTICES.get(notice, ""),
         )  # fmt: skip
 
     @routes.post("/misses/{miss_id}")
     async def name_miss(me: Lead, miss_id: RowId, topic: Field = "", at: Field = "") -> Response:
         now = house.now()
-        if topic and topic not in {**words.topics(), **_NO_TOPIC}:
+        if topic and topic not in {**words.topics(house.shelf.library), **_NO_TOPIC}:
             return RedirectResponse("/team/misses?notice=choose", 303)
 
         def name(connection: sa.Connection) -> None:

@@ -43,6 +43,7 @@ WHY = {
     "other_chat": "đã nhận ở kênh khác của họ",
     "refused": "đổi ý, không nhận tin nữa",
     "late": "bận việc khác cho tới hết hạn",
+    "share": "đã đủ số tin một ngày, tới hôm sau thì tin này hết hạn",
     "stopped": "đã dừng gửi",
     "failed": "kênh không nhận tin",
 }
@@ -101,7 +102,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
 
     @routes.get("/notices/{notice_id}")
     async def page(me: Lead, notice_id: NoticeId, notice: str = "") -> Response:
-        library, now = house.shelf.library, house.now()
+        library, now, a_day = house.shelf.library, house.now(), house.settings.notices_a_day
 
         def look(connection: sa.Connection) -> dict[str, Any] | None:
             row = notices.find(connection, notice_id)
@@ -111,13 +112,15 @@ def router(console: Console) -> APIRouter:  # one short function a route
             cases.write_log(connection, now, "notice_read", member_id=me.id, detail=str(notice_id))
             before = state in ("draft", "asked", "returned")
             draft = notices.draft_of(row)
+            found = notices.audience(connection, library, on(), draft, now) if before else None
             return {
                 "row": row,
                 "state": state,
                 "may_judge": state == "asked" and notices.may_judge(connection, row, me),
                 "writer": cases.member_of(connection, row["written_by"])["name"],
                 "judge": cases.member_of(connection, row["judged_by"])["name"] if row["judged_by"] else "",
-                "audience": notices.audience(connection, library, on(), draft, now) if before else None,
+                "audience": found,
+                "held": notices.held(connection, found, draft, now, a_day) if found else 0,
                 "progress": None if before else notices.progress(connection, notice_id),
             }
 
@@ -128,8 +131,8 @@ def router(console: Console) -> APIRouter:  # one short function a route
         looks = _looks(library, row["text"], row["channels"].split())
         return pages.answer(
             "notice.html", **shown, looks=looks, why=WHY, states=STATES, me=me, now=now, place=_place(library, row),
-            topics=words.topics(), titles=TITLES, is_late=row["send_until"] <= now, most_reason=MOST_REASON_LETTERS,
-            begins=_when(row["send_from"]), ends=_when(row["send_until"]),
+            topics=words.topics(library), titles=TITLES, is_late=row["send_until"] <= now,
+            a_day=a_day, most_reason=MOST_REASON_LETTERS, begins=_when(row["send_from"]), ends=_when(row["send_until"]),
             notice=NOTICES.get(notice, ""),
         )  # fmt: skip
 
@@ -179,14 +182,16 @@ async def _save(console: Console, request: Request, me: Member, notice_id: int) 
         given = {name: str(value) for name, value in form.items()}
         channels = [str(one) for one in form.getlist("channel")]
     own = await console.house.store.read(lambda c: cases.member_of(c, me.id)["hamlet"])
-    draft = _draft(me, own, given, channels, now)
+    draft = _draft(console.house.shelf.library, me, own, given, channels, now)
     if isinstance(draft, str):
         return await _form(console, me, {**given, "channels": " ".join(channels), "id": notice_id}, draft)
     found = await console.do(lambda c: notices.write(c, me, draft, now, notice_id))
     return _back(found, "notice_written") if found else _back(notice_id, "notice_not")
 
 
-def _draft(me: Member, own_hamlet: str, given: Mapping[str, str], channels: list[str], now: datetime) -> Draft | str:
+def _draft(
+    library: Library, me: Member, own_hamlet: str, given: Mapping[str, str], channels: list[str], now: datetime
+) -> Draft | str:
     """What was filled in, or the code of what is missing."""
     title, text = given.get("title", "").strip(), redact(given.get("text", "").strip()).text
     if not title or not text:
@@ -206,7 +211,7 @@ def _draft(me: Member, own_hamlet: str, given: Mapping[str, str], channels: list
     topic = given.get("topic", "")
     return Draft(
         title=title, text=text, province=me.province, commune=commune, hamlet=hamlet,
-        topic=topic if topic in words.topics() else "", channels=chosen, send_from=begins, send_until=ends,
+        topic=topic if topic in words.topics(library) else "", channels=chosen, send_from=begins, send_until=ends,
     )  # fmt: skip
 
 
@@ -226,8 +231,9 @@ async def _form(console: Console, me: Member, row: Mapping[str, Any] | None, tro
     communes = [] if me.commune else [one for one in places.communes() if one.province_code == me.province]
     own = {"province": me.province, "commune": me.commune, "hamlet": hamlet if me.hamlet_key else ""}
     return console.pages.answer(
-        "notice_form.html", 400 if trouble else 200, given=_given(row or {}, now), me=me, topics=words.topics(),
-        communes=sorted(communes, key=lambda one: fold(one.name)), channels=[(one.name, one.title) for one in CHANNELS],
+        "notice_form.html", 400 if trouble else 200, given=_given(row or {}, now), me=me,
+        topics=words.topics(house.shelf.library), communes=sorted(communes, key=lambda one: fold(one.name)),
+        channels=[(one.name, one.title) for one in CHANNELS],
         place=_place(house.shelf.library, own), most_letters=notices.MOST_LETTERS,
         most_title=notices.MOST_TITLE_LETTERS, notice=NOTICES.get(trouble, ""),
     )  # fmt: skip

@@ -1,9 +1,11 @@
 """Whether content is in date, and who looks after it. Today is passed in."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from bot.checks.passages import SHOWN, Passage
 from bot.flow import Flow, Problem
 from knowledge.articles import Article
 
@@ -11,6 +13,8 @@ from knowledge.articles import Article
 LONGEST = timedelta(days=184)
 #: who looks after what names no owner
 OWNER = "Tổ nội dung Gõ Cửa"
+#: "giảm một nửa tới hết 31/12/2026"
+_LAST_DAY = re.compile(r"(?:tới|đến) hết (?:ngày )?(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +60,15 @@ def days(one: Due, today: date) -> Iterator[Problem]:
             f"hết hạn từ {one.expires_on}: {one.owner} đối chiếu lại với nguồn rồi ghi verified_on, expires_on mới"
         )
         yield Problem(file=one.file, line=1, where="", message=message, level="warning")
+
+
+def outlived(one: Due, passages: tuple[Passage, ...]) -> Iterator[Problem]:
+    """A text that says until when something holds must be looked at again by then."""
+    for passage in passages:
+        for found in _LAST_DAY.finditer(passage.text) if passage.role in SHOWN else ():
+            day, month, year = map(int, found.groups())
+            if one.verified_on <= date(year, month, day) < one.expires_on:
+                yield passage.problem(
+                    f"câu này chỉ đúng {found.group()}, mà expires_on là {one.expires_on}: rút expires_on về ngày đó",
+                    found.start(),
+                )

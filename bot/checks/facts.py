@@ -7,6 +7,8 @@ from bot.checks.passages import SHOWN, Passage
 from bot.flow import Problem
 from knowledge.links import Links
 
+#: what an author does about an address that is not on the list
+OFFICIAL = "thay bằng một trang có sure là yes trong knowledge/scams/official_domains.tsv"
 _KNOWN = ("official", "known", "chat")
 _LAW = re.compile(r"\d+/(?:\d{4}/)?(?:NĐ-CP|UBTVQH\d+|QH\d+|(?:QĐ|TT|TTLT|NQ|CT)-[A-ZĐ][\w\-]*)")
 _FIGURE = re.compile(

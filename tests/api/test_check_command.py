@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 from api.cli import app
 from bot.flow_schema import schema_text
 from bot.library import INTAKE, Folders
+from knowledge.search import PERSON_TOPIC, TOPICS
 
 HEAD = """title: Thử
 topic: vneid
@@ -29,6 +30,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     shutil.copy(Folders().flows / f"{INTAKE}.yaml", folders.flows)
     for name in ("glossary.yaml", "scams", "topics"):
         (folders.knowledge / name).symlink_to(Folders().knowledge / name)
+    for name in ("commands.yaml", "answers.yaml"):
+        (folders.words / name).symlink_to(Folders().words / name)
+    topics = "".join(f"{topic}: {{name: Một}}\n" for topic in TOPICS if topic != PERSON_TOPIC)
+    (folders.words / "topics.yaml").write_text(topics, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GOCUA_DATABASE_URL", f"sqlite:///{tmp_path}/gocua.db")
     monkeypatch.setattr("api.cli.Folders", lambda: folders)

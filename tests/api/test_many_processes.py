@@ -1,65 +1,46 @@
-"""Two processes on one PostgreSQL, killed and cut off under load: nothing lost, out of order or doubled."""
+"""Processes killed under load, two on PostgreSQL and one on SQLite: nothing lost, out of order or doubled."""
 
 import asyncio
 import random
+import signal
 import time
-from collections import Counter
 from pathlib import Path
 
 import httpx
 import sqlalchemy as sa
 
-from tests.processes import Crowd, crowd
+from api import schema
+from tests.processes import Crowd, Tally, crowd
 from tests.service import OUTBOX
 
-RESIDENTS = (2001, 2002, 2003, 2004)
 
-
-async def begins(one: Crowd) -> None:
-    for chat in RESIDENTS:
-        await one.hands_off(chat)
-
-
-async def check(one: Crowd, written: dict[int, int]) -> None:
+async def check(one: Crowd) -> None:
     """Every line was read once, each resident's in their order."""
     await one.quiet()
-    read = one.read()
-    expected = Counter(f"{chat}.{number}" for chat, most in written.items() for number in range(most))
-    assert Counter(read) == expected
-    for chat, most in written.items():
-        assert [line for line in read if line.startswith(f"{chat}.")] == [f"{chat}.{n}" for n in range(most)]
+    assert one.tally() == Tally(lines=one.written.total())
 
 
-async def write_all(one: Crowd, seconds: float) -> dict[int, int]:
-    over = asyncio.Event()
-    asyncio.get_running_loop().call_later(seconds, over.set)
-    counts = await asyncio.gather(*(one.writes(chat, over) for chat in RESIDENTS))
-    return dict(zip(RESIDENTS, counts, strict=True))
-
-
-async def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path, postgres_url: str) -> None:
+async def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path, database_url: str) -> None:
     chance = random.Random(7)
-    async with crowd(postgres_url, tmp_path) as one:
-        await begins(one)
-
-        async def kills() -> None:
+    async with crowd(database_url, tmp_path) as one:
+        await one.begin()
+        async with one.writing():
             for _ in range(3):
                 await asyncio.sleep(0.8 + chance.random())
                 port = chance.choice(one.ports)
                 one.kill(port)
                 await asyncio.sleep(chance.random())
                 await one.start(port)
-
-        written, _ = await asyncio.gather(write_all(one, 9), kills())
-        assert sum(written.values()) > 100
-        await check(one, written)
+            await asyncio.sleep(1)
+        assert one.written.total() > 100
+        await check(one)
 
 
 async def test_what_a_dead_process_had_on_the_wire_is_taken_over_by_a_living_one(
     tmp_path: Path, postgres_url: str
 ) -> None:
     async with crowd(postgres_url, tmp_path) as one:
-        await begins(one)
+        await one.begin()
         one.telegram.fail("sendMessage", 500, wait_s=8)
         await one.telegram.says(2001, "lời 2001.0")
         await one.telegram.says(2001, "lời 2001.1")
@@ -74,38 +55,60 @@ async def test_what_a_dead_process_had_on_the_wire_is_taken_over_by_a_living_one
                 break
             await one.start(port)  # the other had it
         assert len(one.running) == 1
-        await check(one, {2001: 2})
+        one.written[2001] = 2
+        await check(one)
 
 
-async def test_a_database_that_goes_away_and_comes_back(tmp_path: Path, postgres_url: str) -> None:
-    """As at a restart, or with a cut line: what was answered 200 is kept, the rest is asked to come again."""
-    url = sa.make_url(postgres_url)
-    admin = sa.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+async def test_who_starts_after_a_crash_says_what_it_found(tmp_path: Path, database_url: str) -> None:
+    async with crowd(database_url, tmp_path, processes=1) as one:
+        await one.begin()
+        [port] = one.ports
+        one.telegram.fail("sendMessage", 500, wait_s=20)
+        await one.telegram.says(2001, "lời 2001.0")
+        one.written[2001] = 1
+        await asyncio.sleep(0.5)
+        one.kill(port)
+        await one.start(port)
+        await check(one)
+        assert [line["messages_sending"] for line in one.logged(port, "started")] == [0, 1]
+        assert [line["messages"] for line in one.logged(port, "unknown_fate_found")] == [1]
 
-    def closed(allow: bool) -> None:
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS {allow}")
-            if not allow:
-                ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-                connection.exec_driver_sql(ends, (url.database,))
+
+async def test_who_is_stopped_ends_what_it_began(tmp_path: Path, database_url: str) -> None:
+    async with crowd(database_url, tmp_path) as one:
+        await one.begin()
+        port = one.ports[0]
+        async with one.writing():
+            await asyncio.sleep(1)
+            one.telegram.fail("sendMessage", 500, done=True, wait_s=1)
+            await asyncio.sleep(0.2)
+            assert await one.stop(port) == -signal.SIGTERM  # as uvicorn passes it on once all is done
+            await one.start(port)
+            await asyncio.sleep(0.5)
+        await check(one)
+        assert not one.logged(port, "unknown_fate_found")
+
+
+async def test_tables_may_grow_under_running_processes(tmp_path: Path, postgres_url: str) -> None:
+    """What a migration may do within one release: new columns, indexes, tables. Nobody notices."""
+    grows = sa.create_engine(postgres_url, poolclass=sa.NullPool)
+
+    def grow(number: int) -> None:
+        with grows.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+            for table in ("inbox", "conversation", "outbox", "timer", "log", "member"):
+                connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN later_{number} TEXT NOT NULL DEFAULT ''")
+                connection.exec_driver_sql(f"CREATE INDEX later_{table}_{number} ON {table} (later_{number})")
 
     async with crowd(postgres_url, tmp_path) as one:
-        await begins(one)
-
-        async def outage() -> tuple[float, float]:
-            await asyncio.sleep(1.5)
-            await asyncio.to_thread(closed, False)
-            begun = time.monotonic()
-            await asyncio.sleep(3)
-            await asyncio.to_thread(closed, True)
-            return begun, time.monotonic()
-
-        written, (begun, ended) = await asyncio.gather(write_all(one, 7), outage())
-        refused = [status for at, status in one.telegram.refusals if begun + 1 < at < ended]
-        assert refused
-        assert set(refused) == {503}
-        assert sum(written.values()) > 50
-        await check(one, written)
+        await one.begin()
+        async with one.writing():
+            for number in range(3):
+                await asyncio.sleep(0.7)
+                await asyncio.to_thread(grow, number)
+                assert await asyncio.to_thread(schema.migrate, grows) == (schema.head(), schema.head())
+            await asyncio.sleep(0.7)
+        await check(one)
 
 
 async def test_a_page_in_one_process_hears_of_what_happened_in_the_other(tmp_path: Path, postgres_url: str) -> None:

@@ -70,10 +70,10 @@ def approved(room: Room, draft: Draft = DRAFT, on: set[str] = ON) -> int:
     return notice
 
 
-def given(room: Room, seconds: int = 1, on: set[str] = ON) -> None:
+def given(room: Room, seconds: int = 1, on: set[str] = ON, a_day: int = 1) -> None:
     """What the loop does in so many seconds."""
     for _ in range(seconds):
-        room.act(lambda c: notices.give(c, HOURS, on, room.now))
+        room.act(lambda c: notices.give(c, HOURS, on, room.now, a_day))
         room.later(seconds=1)
 
 
@@ -289,11 +289,77 @@ def test_only_so_many_a_second(room: Room, monkeypatch: pytest.MonkeyPatch) -> N
         settles(room, chat)
     first, second = approved(room), approved(room)
     for done in (2, 4, 6, 8, 10):
-        room.act(lambda c: notices.give(c, HOURS, ON, room.now))
-        room.act(lambda c: notices.give(c, HOURS, ON, room.now))  # another process, in the same second
+        room.act(lambda c: notices.give(c, HOURS, ON, room.now, 2))
+        room.act(lambda c: notices.give(c, HOURS, ON, room.now, 2))  # another process, in the same second
         assert sum(told(room, chat) for chat in chats) == done
         room.later(seconds=1.1)
     assert set(fates(room, first).values()) == set(fates(room, second).values()) == {"said"}
+
+
+@pytest.mark.parametrize("a_day", [1, 2])
+def test_over_a_days_share_a_notice_waits_for_the_next_day(room: Room, a_day: int) -> None:
+    settles(room, TU)
+    all_three = [approved(room) for _ in range(3)]
+    given(room, seconds=5, a_day=a_day)
+    assert told(room, TU) == a_day
+    assert [fates(room, one)[str(TU)] for one in all_three] == ["said"] * a_day + ["waiting"] * (3 - a_day)
+    held = room.rows(sa.select(LOG.c.detail).where(LOG.c.kind == "notice_held"))
+    assert {row["detail"] for row in held} == {str(one) for one in all_three[a_day:]}
+    room.now = DAY.replace(hour=23)  # 6 in the morning in Vietnam
+    given(room, a_day=a_day)
+    assert told(room, TU) == a_day
+    room.later(hours=1, minutes=1)
+    given(room, seconds=3, a_day=a_day)
+    assert told(room, TU) == min(2 * a_day, 3)
+
+
+def test_the_share_is_the_residents_and_not_the_chats(room: Room) -> None:
+    settles(room, TU)
+    first = approved(room)
+    given(room)
+    room.says(TU, "nối kênh")
+    code = room.last(TU).partition(": ")[2].splitlines()[0].strip()
+    room.later(minutes=1)
+    room.says(NAM, code)
+    room.press(NAM, "Nối hai nơi")
+    room.says(NAM, "nhận tin")
+    second = approved(room)
+    assert (list(fates(room, first)), list(fates(room, second))) == ([str(TU)], [str(NAM)])
+    given(room, seconds=3)
+    assert (told(room, TU), told(room, NAM)) == (1, 0)
+    room.later(hours=24)
+    given(room)
+    assert told(room, NAM) == 1
+
+
+def test_a_notice_that_is_too_late_for_the_next_day_is_left_out(room: Room) -> None:
+    settles(room, TU)
+    approved(room)
+    second = approved(room, replace(DRAFT, send_until=DAY + timedelta(hours=8)))
+    given(room, seconds=3)
+    assert told(room, TU) == 1
+    assert room.act(lambda c: notices.progress(c, second)).missed == {"share": 1}
+    assert notices.state_of(of(room, second)) == "done"
+
+
+def test_the_preview_counts_whose_share_is_taken(room: Room) -> None:
+    settles(room, TU)
+    settles(room, NAM)
+
+    def held(draft: Draft = DRAFT, a_day: int = 1) -> int:
+        library = room.house.shelf.library
+        found = room.act(lambda c: notices.audience(c, library, ON, draft, room.now))
+        many: int = room.act(lambda c: notices.held(c, found, draft, room.now, a_day))
+        return many
+
+    tomorrow = replace(DRAFT, send_from=DAY + timedelta(days=1))
+    assert held() == 0
+    approved(room, replace(DRAFT, hamlet="khu phố 3"))
+    assert (held(), held(a_day=2), held(tomorrow)) == (2, 0, 0)  # both wait for it
+    given(room)
+    assert (held(), held(a_day=2), held(tomorrow)) == (2, 0, 0)  # both had it
+    approved(room, tomorrow)
+    assert (held(), held(tomorrow)) == (2, 2)
 
 
 def test_not_before_its_time_and_never_at_night(room: Room) -> None:

@@ -72,7 +72,7 @@ def test_the_talk_changes_hands_between_the_two_looks_of_another_process(tmp_pat
         results, room.sender.results = room.sender.results, []
         later = room.now + timedelta(minutes=1)
         with room.house.store.engine.begin() as first:
-            sender._settle(first, results)
+            sender._settle(first, results, room.now)
             first.execute(sender._VOID)
             with room.house.store.engine.begin() as second:
                 second.execute(CONVERSATION.update().values(epoch=CONVERSATION.c.epoch + 1))

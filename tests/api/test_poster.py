@@ -9,7 +9,8 @@ import segno
 from typer.testing import CliRunner
 
 from api.cli import app
-from api.poster import CORRECTION, PosterError, Way, poster, ways
+from api.poster import PosterError, Way, poster, ways
+from api.qr import CORRECTION, QUIET
 from api.settings import Settings
 
 ZALO = {"zalo_oa_app_id": "7", "zalo_oa_app_secret": "a", "zalo_oa_oa_secret": "b", "zalo_oa_oa_id": "9001"}
@@ -40,7 +41,7 @@ def test_each_code_is_that_of_its_link_and_lies_on_the_page(number: int) -> None
     codes = list(page.iter(f"{SVG}path"))
     assert len(codes) == number
     for way, code in zip(found, codes, strict=True):
-        rows = list(segno.make_qr(way.link, error=CORRECTION).matrix_iter(border=4))
+        rows = list(segno.make_qr(way.link, error=CORRECTION).matrix_iter(border=QUIET))
         dots = {(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", code.attrib["d"])}
         assert dots == {(x, y) for y, row in enumerate(rows) for x, dark in enumerate(row) if dark}
         left, top, scale = map(float, re.findall(r"[\d.]+", code.attrib["transform"]))

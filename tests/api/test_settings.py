@@ -28,7 +28,20 @@ def test_nothing_set_is_a_whole_installation(tmp_path: Path) -> None:
     assert (tmp_path / "gocua.secret").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("database", ["sqlite:///a/b.db", "postgresql+psycopg://x@127.0.0.1/x"])
+def test_its_own_files_lie_in_the_folder_that_is_told(database: str, tmp_path: Path) -> None:
+    whole = load(database_url=database, data_folder=tmp_path)
+    assert whole.media == tmp_path / "gocua-media"
+    assert whole.signing_key() == (tmp_path / "gocua.secret").read_text(encoding="ascii")
+
+
+def test_without_a_folder_they_lie_beside_the_file_or_where_it_was_started(tmp_path: Path) -> None:
+    assert load(database_url=f"sqlite:///{tmp_path}/b.db").data_folder == tmp_path
+    assert load(database_url="postgresql+psycopg://x@127.0.0.1/x").data_folder == Path.cwd()
+
+
 @pytest.mark.parametrize(("given", "named"), [
+    ({"data_folder": "/không/có"}, ["GOCUA_DATA_FOLDER: /không/có is no folder"]),
     ({"telegram_token": TOKEN, "public_url": "https://a.vn"}, ["GOCUA_TELEGRAM_SECRET is missing"]),
     ({"telegram_secret": "bi-mat"}, ["GOCUA_TELEGRAM_TOKEN is missing"]),
     ({"telegram_team_chat": "-100"}, ["GOCUA_TELEGRAM_TOKEN is missing"]),
@@ -63,6 +76,6 @@ def test_they_come_from_the_environment_and_from_a_file(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GOCUA_")}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env=kept | {"PYTHONPATH": room, "GOCUA_DAY_ENDS_HOUR": "20"},
+        env=kept | {"PYTHONPATH": room, "GOCUA_DAY_ENDS_HOUR": "20", "GOCUA_DEMO": ""},
     )  # fmt: skip
     assert done.stdout.strip() == "6 20 ('82',)"

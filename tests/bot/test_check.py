@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.answers import Answers
 from bot.capabilities import CHANNELS, TELEGRAM, Capabilities
 from bot.check import check
+from bot.checks.commands import MEANS, YIELDING
 from bot.library import INTAKE, Folders
 from bot.picture import MOST_BYTES
+from knowledge.search import PERSON_TOPIC, TOPICS
 from tests.cast import NOW
 
 TODAY = NOW.date()
@@ -29,6 +32,7 @@ expires_on: 2027-02-01
 sources: [Luật Căn cước]
 owner: Tổ nội dung
 """
+TOPICS_FILE = "".join(f"{topic}: {{name: Một}}\n" for topic in TOPICS if topic != PERSON_TOPIC)
 END = "steps: {a: {end: Xong}}\n"
 ARTICLE = """---
 title: Bài thử
@@ -46,6 +50,9 @@ def folders(tmp_path: Path) -> Folders:
     (tmp_path / "knowledge/articles/vneid").mkdir(parents=True)
     for name in ("glossary.yaml", "scams", "topics"):
         (tmp_path / "knowledge" / name).symlink_to(Folders().knowledge / name)
+    (tmp_path / "topics.yaml").write_text(TOPICS_FILE, encoding="utf-8")
+    for name in ("commands.yaml", "answers.yaml"):
+        (tmp_path / name).symlink_to(Folders().words / name)
     return Folders(flows=tmp_path / "flows", words=tmp_path, knowledge=tmp_path / "knowledge")
 
 
@@ -236,6 +243,61 @@ def test_a_picture_that_is_missing_or_heavy_is_told(folders: Folders) -> None:
     assert "hinh: hinh.png is missing: run bench/build_pictures.py" in missing
 
 
+@pytest.mark.parametrize(
+    ("steps", "line", "says"),
+    [
+        ("a:\n    choose: Nào\n    options:\n      Một: b\n      Việc khác: b\n  b: {end: Xong}", 13,
+         "“Việc khác” là lệnh mở danh mục"),
+        ("a:\n    choose: Nào\n    options:\n      Một: b\n      Hai:\n        also: [gap nguoi]\n        then: b\n"
+         "  b: {end: Xong}", 14, "“gap nguoi” là lệnh gặp người"),
+        ("a:\n    do: Bấm\n    stuck:\n      - {sign: Quay lại, say: Sửa}\n  b: {end: Xong}", 12,
+         "“Quay lại” là lệnh quay lại"),
+        ("a:\n    do: Bấm\n    stuck:\n      - {sign: Không hiểu, say: Sửa}\n  b: {end: Xong}", 12,
+         "“Không hiểu” là lệnh nói lại cho dễ hiểu"),
+    ],
+)  # fmt: skip
+def test_what_is_a_command_everywhere_is_no_answer(folders: Folders, steps: str, line: int, says: str) -> None:
+    (found,) = told(folders, f"{HEAD}steps:\n  {steps}\n")
+    assert found.startswith(f"thu.yaml:{line}: step 'a': ")
+    assert says in found
+
+
+def test_every_command_has_a_name_that_authors_read() -> None:
+    answers = Answers.load(Folders().words)
+    assert {*answers.commands.values(), *answers.marked.values()} == set(MEANS) - {"start"} | YIELDING
+
+
+def test_what_leads_a_topic_must_be_a_flow(folders: Folders) -> None:
+    topics = folders.words / "topics.yaml"
+    topics.write_text(TOPICS_FILE.replace("Một}", "Một, first: [khong-co]}", 1), encoding="utf-8")
+    (found,) = told(folders)
+    assert found.startswith(f"{topics}:1: ")
+    assert "có first là 'khong-co', mà không có kịch bản đó" in found
+    topics.write_text("vneid: {}\n", encoding="utf-8")
+    assert len(told(folders)) == len(TOPICS) - 1
+
+
+@pytest.mark.parametrize(("day", "told_of"), [("31/01/2027", True), ("01/02/2027", False), ("31/10/2026", False)])
+def test_what_holds_until_a_day_is_looked_at_by_then(folders: Folders, day: str, told_of: bool) -> None:
+    """HEAD is verified on 2026-11-01 and expires on 2027-02-01."""
+    found = told(folders, f"{HEAD}steps:\n  a: {{end: Giảm phí tới hết {day}}}\n")
+    assert [f"câu này chỉ đúng tới hết {day}, mà expires_on là 2027-02-01" in one for one in found] == [True] * told_of
+    assert all(one.startswith("thu.yaml:9: ") for one in found)
+
+
+def test_codes_lead_to_official_pages_alone(folders: Folders) -> None:
+    with_picture(folders, b"1")
+    listed = folders.words / "pictures/pictures.yaml"
+    listed.write_text("hinh: {says: Mã QR, draw: qr 1 2 300 | dichvucong.gov.vn}\n", encoding="utf-8")
+    assert told(folders) == []
+    listed.write_text("hinh: {says: Mã QR, draw: qr 1 2 300 | dvcongvn.com}\n", encoding="utf-8")
+    card = "vneid: {title: a}\n"
+    (folders.knowledge / "cards.yaml").write_text(card, encoding="utf-8")
+    on_card, on_picture = told(folders)
+    assert "cards.yaml:1: thẻ 'vneid': cần đủ" in on_card
+    assert "mã QR của hình 'hinh' dẫn tới dvcongvn.com, không phải trang chính thức" in on_picture
+
+
 def test_what_authors_are_shown_is_good_content(folders: Folders) -> None:
     page = (Path(__file__).parents[2] / "docs/authoring.md").read_text(encoding="utf-8")
     flow, article = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("yaml", "markdown"))
@@ -251,7 +313,7 @@ def test_authors_are_told_what_each_rule_means() -> None:
     lines = [line for line in page.split("| máy báo |")[1].splitlines()[2:] if line.startswith("|")]
     rows = [line.split("|")[1].strip().removesuffix("(nên sửa)") for line in lines]
     code = "".join(path.read_text(encoding="utf-8") for path in (root / "bot/checks").glob("*.py"))
-    for name in ("api/cli.py", "bot/flow.py", "knowledge/articles.py"):
+    for name in ("api/cli.py", "bot/check.py", "bot/flow.py", "knowledge/articles.py"):
         code += (root / name).read_text(encoding="utf-8")
     unknown = [row for row in rows for part in row.split("…") if part.strip() and part.strip() not in code]
     assert unknown == []

@@ -283,6 +283,8 @@ def test_every_rule_is_asked(tmp_path: Path) -> None:
     (folders.knowledge / "articles").mkdir(parents=True)
     for name in ("glossary.yaml", "scams", "topics"):
         (folders.knowledge / name).symlink_to(KNOWLEDGE / name)
+    for name in ("topics.yaml", "commands.yaml", "answers.yaml"):
+        (tmp_path / name).symlink_to(Folders().words / name)
     text = "Bác xóa download trang-la-qua.com.vn, tốn 50.000 đồng. Bác gửi con mã OTP. " + "một " * 30
     flow = f"title: Thử\ntopic: vneid\nsteps:\n  a:\n    end: {text.strip()}\n"
     (folders.flows / "thu.yaml").write_text(flow, encoding="utf-8")

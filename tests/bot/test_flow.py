@@ -104,12 +104,12 @@ def test_load_reads_every_file_and_tells_all_mistakes(tmp_path: Path) -> None:
     assert list(load_flows(tmp_path)) == ["a", INTAKE]
     (tmp_path / "b.yaml").write_text("title: B", encoding="utf-8")
     (tmp_path / "c.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(FlowError, match=r"(?s)b\.yaml:1.*c\.yaml:1: is not UTF-8"):
+    with pytest.raises(FlowError, match=r"(?s)b\.yaml:1.*c\.yaml:1: tệp không phải UTF-8"):
         load_flows(tmp_path)
 
 
 def test_without_the_intake_nothing_starts(tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match="nobody can be handed to a person"):
+    with pytest.raises(FlowError, match="không ai gặp được người của tổ"):
         load_flows(tmp_path)
 
 

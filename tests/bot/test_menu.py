@@ -6,6 +6,7 @@ import pytest
 
 from bot import menu
 from bot.capabilities import CHANNELS
+from bot.flow import FlowError
 from bot.library import INTAKE, Library, load_topics
 from bot.model import Choice
 from knowledge.search import PERSON_TOPIC, TOPICS
@@ -74,10 +75,20 @@ def test_what_leads_a_topic_is_there(library: Library) -> None:
         assert flows[: len(topic.first)] == list(topic.first)
 
 
-@pytest.mark.parametrize("wrong", ["", "[]", "vneid: {name: VNeID}", "{all}\nother: {name: Khác}", "{all}\nvneid: {}"])
-def test_topics_that_are_not_the_searchs_own(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("", ":1: thiếu chủ đề 'vneid'"),
+        ("[]", ":1: thiếu chủ đề 'vneid'"),
+        ("vneid: {name: VNeID}", ":1: thiếu chủ đề 'dvc'"),
+        ("{all}\nother: {name: Khác}", ":14: không có chủ đề 'other': dùng một trong"),
+        ("{all}\nvneid: {}", ":14: chủ đề 'vneid' cần `name: ...`"),
+    ],
+)
+def test_topics_that_are_not_the_searchs_own(tmp_path: Path, wrong: str, says: str) -> None:
     every = "\n".join(f"{topic}: {TOPIC}" for topic in TOPICS if topic != PERSON_TOPIC)
     path = tmp_path / "topics.yaml"
     path.write_text(wrong.replace("{all}", every), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"topics\.yaml"):
+    with pytest.raises(FlowError) as raised:
         load_topics(path)
+    assert f"{path}{says}" in str(raised.value)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from PIL import Image, ImageChops, ImageStat
 
 from bot import picture
@@ -61,6 +62,22 @@ def test_faults_of_the_list_are_all_told(tmp_path: Path) -> None:
         picture.load(tmp_path)
     assert "hai: write `says" in str(raised.value)
     assert "ba: ba.png is missing" in str(raised.value)
+
+
+def test_the_code_of_a_picture_is_that_of_the_address_under_it() -> None:
+    """Read off the drawing in the middle of each square; the white around it is there too."""
+    one = shipped().pictures["trang-dich-vu-cong"]
+    (address,) = picture.addresses(one)
+    rows = list(segno.make_qr(f"https://{address}", error="m").matrix_iter(border=4))
+    (shape,) = (line for line in one.shapes if line.startswith("qr "))
+    left, top, size = map(int, shape.split()[1:4])
+    cell = size // len(rows)
+    with Image.open(one.file) as stored:
+        drawn = stored.convert("L")
+        middles = [cell * place + cell // 2 for place in range(len(rows))]
+        read = [[drawn.getpixel((left + x, top + y)) < 128 for x in middles] for y in middles]
+    assert read == [[bool(dark) for dark in row] for row in rows]
+    assert cell >= 8, "a cheap camera reads it off a cheap screen"
 
 
 FLOW = """title: Thử

@@ -1,5 +1,6 @@
 """Notices, surveys, courses and cards on a phone: done by touch, everything fits, axe finds nothing."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,6 +83,12 @@ def test_courses_cards_and_surveys(desk: Served, phone_page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("Đúng rồi")
     page.goto(f"{desk.url}/team/the-bo-tui")
     assert_fit_for_a_phone(page)
-    page.get_by_role("link", name="Nghi lừa đảo").click()
+    page.get_by_role("link", name="Bằng lái xe").click()
     expect(page.get_by_text("Không bao giờ:")).to_be_visible()
+    expect(page.get_by_role("img", name="Mã QR mở trang dichvucong.gov.vn")).to_be_visible()
+    for topic in ("vneid", "gplx"):  # the longest that have a code
+        page.goto(f"{desk.url}/team/the-bo-tui/{topic}")
+        sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
+        assert len(sheets) == 1, f"the card {topic} does not fit on A6"
+    page.goto(f"{desk.url}/team/the-bo-tui/gplx")
     assert_fit_for_a_phone(page)

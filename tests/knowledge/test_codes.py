@@ -48,6 +48,17 @@ STRANGERS = [
         ("bà nhớ mã là mot chin bon bay mà bấm hong vo", "mot chin bon bay"),
         ("ma khoi phuc K7P2MX", "K7P2MX"),
         ("zalo: 0900000121 - concutung9", "concutung9"),
+        ("tổng đài hỏi tôi mã 58213 là mã gì vậy, tôi đọc đại", "58213"),
+        ("co ma 7704 cua zalo gui ve, co nen doc khong", "7704"),
+        ("đặt lịch khám nó nhắn 4410 để xác minh mà trang quay hoài", "4410"),
+        ("biểu đọc số 60934 mới về máy", "60934"),
+        ("lương hưu của ông nội chuyển về 6908205337719", "6908205337719"),
+        ("nhầm số nên chuyển vô 68806 22331 tpbank thay vì 68806 22313", "68806 22313"),
+        ("tai khoan khong chin bay bon hai hai mot mot sau sau mbbank", "khong chin bay"),
+        ("mật khẩu mình đặt là chữ conbongoi viết liền không dấu", "conbongoi"),
+        ("mã thẻ bhyt của tôi GD4878712345678", "GD4878712345678"),
+        ("bấm 1357 thì điện thoại mở", "1357"),
+        ("mã bốn trăm tám mươi hai, chín trăm mười", "bốn trăm"),
     ],
 )
 def test_a_secret_is_masked(text: str, secret: str) -> None:
@@ -74,6 +85,9 @@ def test_a_secret_is_masked(text: str, secret: str) -> None:
         "nhập 500000 không vào",
         "pass lại phòng trọ 1800000",
         "số cũ 0903111222 đổi sang mới 0903111333",
+        "mật khẩu zalo quên, số điện thoại vẫn xài là 0345667120",
+        "quét ra 8934563138166 là mì gói",
+        "kênh youtube 100200 người theo dõi",
     ],
 )
 def test_an_ordinary_number_is_left(text: str) -> None:
@@ -87,8 +101,11 @@ def test_the_share_of_strangers_rows_told_right() -> None:
     assert sum(redact(text).text != text for text in ordinary) / len(ordinary) <= 0.01
 
 
-@pytest.mark.parametrize("text", ["0" * 4000, "000 " * 1000, "a0" * 2000, "12a" * 1333, "mã " * 1333, "http://" * 570])
+@pytest.mark.parametrize(
+    "text",
+    ["0", "000 ", "4 8 2 9 1 0 ", "1-", "a0", "12a", "mã ", "mã là 4829 ", "pass a1b2c3 ", "bốn tám ", "http://"],
+)
 def test_an_endless_message_is_read_at_once(text: str) -> None:
     started = time.thread_time()
-    redact(text)
-    assert time.thread_time() - started < 1
+    redact((text * 4000)[:4000])
+    assert time.thread_time() - started < 0.3

@@ -42,6 +42,7 @@ def test_official(text: str) -> None:
         "ctv-shopee.com",
         "e-bankingshopee.vn",
         "cskh-bidvst.com",
+        "zalopay-xacthuc.me",  # an ending that is a word too, but nobody joins words by a hyphen
         "vietcornbank.com",  # one letter off
         "tpbankk.com",
         "vlettinbank.com",
@@ -94,6 +95,7 @@ def test_a_known_domain_without_two_sources_is_neither_official_nor_fake(text: s
         "",
         "quý khách.Vui lòng chờ",
         "tiền.Có gì gọi",
+        "rồi nha.me ơi",
         "VNeID 2.2.6 bản 10.1.2.3",
         "250.000.000đ ngày 12.05.2026",
         "gửi abc@gmail.com",

@@ -44,6 +44,14 @@ def test_the_share_of_own_messages_told_right() -> None:
         "Muốn rút 12 triệu hoa hồng thì anh nạp thêm 4 triệu xác minh rồi mới rút được",
         "có người tới nhà phát gạo rồi chụp căn cước quay mặt từng người",
         "quán bún sáng nay ai dán đè mã QR khác, khách quét tiền vô tài khoản lạ",
+        "Quỹ tín dụng An Phát nhận gửi lãi 3%/tháng, mời thêm người được thưởng 5%",
+        "Thầy xem năm nay nhà mình có đại nạn, gửi thầy 3.600.000 làm lễ giải hạn mới qua",
+        "Đất dính quy hoạch thì chung trước 30 triệu, bảo đảm đầu năm có sổ",
+        "đơn của chị lỗi thanh toán, chị quét mã này nhập 1.000.000 thì hệ thống tự cộng lại",
+        "EVN thay công tơ điện tử, mỗi hộ đóng 350k qua QR của nhân viên",
+        "Tụi tao đang giữ con mày, chuyển 100tr trong 30 phút, báo công an thì coi chừng",
+        "Vi ZaloPay cua ban chua xac thuc, tien se bi thu hoi sau 24 gio. Xac thuc ngay zalopay-xacthuc.me",
+        "cho thuê tk momo ngày 300k không cần làm gì",
     ],
 )
 def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
@@ -69,6 +77,10 @@ def test_a_known_trick_is_a_scam_with_reason_and_steps(text: str) -> None:
         "Gọi 19001234 bấm phím 2 để nghe lịch cúp điện trong xã",
         "ê mai tui ra chợ ăn bún hông, hôm bữa ông trả rồi",
         "máy bơm kêu mà nước không lên, chú coi giùm con",
+        "Dạ bên em đã nhận cọc 500k của anh cho 10 bàn tiệc ngày 6/12, còn lại anh thanh toán sau tiệc ạ",
+        "chủ nhà gửi: tiền phòng tháng 10 là 1tr5, các em đóng trước mùng 5 nhé",
+        "nhờ anh rút giùm em 2 triệu trong thẻ, tối em qua lấy",
+        "ngân hàng có bao giờ gọi hỏi mã otp không ta",
     ],
 )
 def test_a_real_message_is_not_called_a_scam(text: str) -> None:
@@ -153,9 +165,16 @@ def test_a_wrong_pattern_is_named(row: str, complaint: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["0" * 4000, "0" * 19 + "a ", "19 000 a ", "".join(f"ab{at}.top " for at in range(400))]
+    "text",
+    ["0", "0" * 19 + "a ", "19 000 a ", "otp 4829 ", "xã Mỹ Hiệp ", "".join(f"ab{at}.top " for at in range(400))],
 )
 def test_an_endless_message_is_judged_at_once(text: str) -> None:
     started = time.thread_time()
     CHECK.assess((text * 4000)[:4000])
-    assert time.thread_time() - started < 1
+    assert time.thread_time() - started < 0.3
+
+
+def test_who_repeats_himself_says_no_more() -> None:
+    scam = "Tai khoan cua ban bi khoa, mo khoa tai https://vcb-mokhoa.top "
+    assert CHECK.assess(scam * 60).verdict == "scam"
+    assert CHECK.assess("bà con nhớ mang căn cước ra nhà văn hoá ấp họp " * 80).verdict == "unknown"

@@ -47,6 +47,10 @@ def test_one_message_with_several_secrets_keeps_the_phone_number() -> None:
     assert not re.search(r"082155003319|Hoa@1955|482913", result.text)
 
 
+def test_the_number_of_who_sends_a_code_is_kept() -> None:
+    assert redact("Dong Thap 1022: ma OTP cua ban: 317645").text == "Dong Thap 1022: ma OTP cua ban: [đã che mã OTP]"
+
+
 def test_the_text_around_a_mask_is_kept_as_typed() -> None:
     assert redact("Số căn cước của Bác: 082 155 003 319, nhờ con ạ!").text == (
         "Số căn cước của Bác: [đã che số căn cước], nhờ con ạ!"

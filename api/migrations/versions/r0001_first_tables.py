@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("inbox_id", _ID, nullable=False),
         sa.PrimaryKeyConstraint("chat", "message_id", name=op.f("pk_addressed")),
     )
+    op.create_index(op.f("ix_addressed_case_id"), "addressed", ["case_id"], unique=False)
     op.create_table(
         "conversation",
         sa.Column("key", sa.String(), nullable=False),
@@ -110,6 +111,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media")),
     )
     op.create_index(op.f("ix_media_conversation"), "media", ["conversation"], unique=False)
+    op.create_index(op.f("ix_media_stored_at"), "media", ["stored_at"], unique=False)
     op.create_table(
         "wanted_file",
         sa.Column("id", sa.String(), nullable=False),
@@ -139,6 +141,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_miss")),
     )
     op.create_index(op.f("ix_miss_at"), "miss", ["at"], unique=False)
+    op.create_index(op.f("ix_miss_conversation"), "miss", ["conversation"], unique=False)
     op.create_table(
         "zalo_key",
         sa.Column("oa", sa.String(), nullable=False),
@@ -226,7 +229,15 @@ def upgrade() -> None:
         sqlite_where=sa.text("status < 2"),
         postgresql_where=sa.text("status < 2"),
     )
-    op.create_index("ix_outbox_remote", "outbox", ["channel", "chat", "remote_id"], unique=False)
+    op.create_index("ix_outbox_remote", "outbox", ["remote_id", "channel", "chat"], unique=False)
+    op.create_index(
+        "ix_outbox_copies",
+        "outbox",
+        ["conversation"],
+        unique=False,
+        sqlite_where=sa.text("conversation <> channel || ':' || chat"),
+        postgresql_where=sa.text("conversation <> channel || ':' || chat"),
+    )
     op.create_index(
         "ix_outbox_unknown",
         "outbox",
@@ -585,7 +596,16 @@ def upgrade() -> None:
         sqlite_where=sa.text("fate = 'waiting'"),
         postgresql_where=sa.text("fate = 'waiting'"),
     )
+    op.create_index("ix_notice_to_conversation", "notice_to", ["conversation", "given_at"], unique=False)
     op.create_index("ix_notice_to_given", "notice_to", ["channel", "given_at"], unique=False)
+    op.create_index(
+        "ix_notice_to_open",
+        "notice_to",
+        ["notice_id"],
+        unique=False,
+        sqlite_where=sa.text("fate IN ('waiting', 'given')"),
+        postgresql_where=sa.text("fate IN ('waiting', 'given')"),
+    )
     op.create_table(
         "reader",
         sa.Column("conversation", sa.String(), nullable=False),
@@ -611,3 +631,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("survey", "respondent", "question", name=op.f("pk_survey_answer")),
     )
     op.create_index(op.f("ix_survey_answer_at"), "survey_answer", ["at"], unique=False)
+    op.create_index(op.f("ix_survey_answer_respondent"), "survey_answer", ["respondent"], unique=False)

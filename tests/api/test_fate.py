@@ -1,0 +1,113 @@
+"""What a process had begun to send when it ended: with many lines to the team's group each is told by its buttons."""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from api import inbox, outbox
+from api.house import House
+from api.outbox import Pen, Status
+from bot.model import WaitExpired
+from tests.fakes.telegram import FakeTelegram
+from tests.service import GROUP, OUTBOX, Service, started
+
+
+def line(connection: sa.Connection, house: House, number: int, text: str, *, buttons: bool, **row: Any) -> None:
+    """About a case, to the team's group; `row` overrides fields of the outbox."""
+    now, key = house.now(), f"telegram:{2000 + number}"
+    cause = inbox.done(connection, inbox.from_inside(key, WaitExpired(due_at=now), f"cause:{number}"), now)
+    pen = Pen(cause, key, now)
+    pen.member(str(GROUP), text, (((f"take.{number}", "Nhận"),) if buttons else ()), lane=f"telegram:{GROUP}#{number}")
+    outbox.insert(connection, [one | row for one in pen.rows])
+
+
+def on_the_wire(house: House, number: int, text: str, *, buttons: bool) -> None:
+    """A line that a process had begun to send when it was killed."""
+    sending: dict[str, Any] = {"status": int(Status.SENDING), "attempts": 1, "marked_at": house.now(), "owner": "dead"}
+    with house.store.engine.begin() as connection:
+        line(connection, house, number, text, buttons=buttons, **sending)
+
+
+def arrived(telegram: FakeTelegram, number: int, text: str, *, buttons: bool) -> None:
+    keyboard = {"inline_keyboard": [[{"text": "Nhận", "callback_data": f"take.{number}"}]]} if buttons else None
+    telegram._show(telegram._message(GROUP, telegram.me, 0) | {"text": text}, keyboard)
+
+
+def buttons_of(telegram: FakeTelegram) -> dict[str, str]:
+    return {
+        one["text"]: one["reply_markup"]["inline_keyboard"][0][0]["callback_data"] if "reply_markup" in one else ""
+        for one in telegram.sent(GROUP)
+    }
+
+
+async def _settled(service: Service) -> bool:
+    return all(row["status"] >= Status.SENT for row in await service.rows(sa.select(OUTBOX.c.status)))
+
+
+@pytest.mark.parametrize("there", [(1, 2, 3), (3, 1, 2), (2,), (3, 1), ()])
+async def test_lines_with_buttons_come_once_and_keep_their_own(tmp_path: Path, there: tuple[int, ...]) -> None:
+    texts = {number: f"Hồ sơ #{number} · Bác Tư" for number in (1, 2, 3)}
+    async with FakeTelegram() as telegram:
+        await telegram.says(GROUP, "chào cả nhà", sender=9001)
+        for number in there:
+            arrived(telegram, number, texts[number], buttons=True)
+
+        def kill(house: House) -> None:
+            for number, text in texts.items():
+                on_the_wire(house, number, text, buttons=True)
+
+        async with started(tmp_path, telegram=telegram, group=True, prepare=kill) as service:
+            await service.until(lambda: _settled(service))
+        assert sorted(one["text"] for one in telegram.sent(GROUP)) == sorted(texts.values())
+        assert buttons_of(telegram) == {text: f"take.{number}" for number, text in texts.items()}
+
+
+async def test_a_line_that_cannot_be_told_comes_again_and_is_counted(tmp_path: Path) -> None:
+    async with FakeTelegram() as telegram:
+        arrived(telegram, 1, "Hồ sơ #1", buttons=True)
+        arrived(telegram, 2, "#2 Bác Tư: dạ", buttons=False)
+
+        def kill(house: House) -> None:
+            on_the_wire(house, 1, "Hồ sơ #1", buttons=True)
+            on_the_wire(house, 2, "#2 Bác Tư: dạ", buttons=False)
+
+        async with started(tmp_path, telegram=telegram, group=True, prepare=kill) as service:
+            await service.until(lambda: _settled(service))
+            told = (await service.web.get("/metrics")).text
+        assert sorted(one["text"] for one in telegram.sent(GROUP)) == ["#2 Bác Tư: dạ"] * 2 + ["Hồ sơ #1"]
+        assert buttons_of(telegram) == {"Hồ sơ #1": "take.1", "#2 Bác Tư: dạ": ""}
+        assert 'gocua_sends_total{channel="telegram",outcome="sent_again"} 1.0' in told
+
+
+async def at_the_end(service: Service, busy: threading.Event) -> None:
+    while not service.house.loops["sender"].cancelling():  # noqa: ASYNC110 nothing tells
+        await asyncio.sleep(0.01)
+    busy.set()
+
+
+async def test_what_was_being_marked_at_the_end_is_not_left_so(tmp_path: Path) -> None:
+    """Nobody ever began to send it: it must not be taken for a message of unknown fate."""
+    found: list[int] = []
+
+    def look(house: House) -> None:
+        with house.store.engine.begin() as connection:
+            found.extend(connection.execute(sa.select(OUTBOX.c.status)).scalars())
+
+    async with FakeTelegram() as telegram:
+        async with started(tmp_path, telegram=telegram, group=True) as service:
+            store, busy = service.house.store, threading.Event()
+            store.queue(lambda c: busy.wait(10))
+            due = {"next_at": service.house.now()}
+            put = store.queue(lambda c: line(c, service.house, 1, "Hồ sơ #1", buttons=True, **due))
+            service.house.news.tell(["outbox"])
+            await asyncio.sleep(0.1)
+            freed = asyncio.create_task(at_the_end(service, busy))
+        await asyncio.gather(put, freed)
+        async with started(tmp_path, telegram=telegram, group=True, prepare=look) as service:
+            await service.until(lambda: _settled(service))
+        assert found == [Status.QUEUED]
+        assert [one["text"] for one in telegram.sent(GROUP)] == ["Hồ sơ #1"]

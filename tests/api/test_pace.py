@@ -1,0 +1,48 @@
+"""How often one may come."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api import pace
+from api.pace import Pace, of_street
+
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def test_a_burst_then_a_steady_rate() -> None:
+    clock = Clock()
+    one = Pace(clock, burst=3, a_second=0.5)
+    assert [one.fits("a") for _ in range(5)] == [True] * 3 + [False] * 2
+    assert one.fits("b")
+    clock.now += timedelta(seconds=4)
+    assert [one.fits("a") for _ in range(3)] == [True, True, False]
+    clock.now += timedelta(days=1)
+    assert [one.fits("a") for _ in range(4)] == [True] * 3 + [False]
+
+
+def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "MOST_NAMES", 2)
+    one = Pace(Clock(), burst=1, a_second=0)
+    assert [one.fits(name) for name in ("a", "b", "b", "c", "a", "c")] == [True, True, False, True, True, False]
+
+
+@pytest.mark.parametrize(("host", "street"), [
+    ("14.160.0.1", "14.160.0.1"),
+    ("2405:4800:1:2:3:4:5:6", "2405:4800:1:2::/64"),
+    ("127.0.0.1", ""),
+    ("172.18.0.3", ""),
+    ("fd00::1", ""),
+    ("", ""),
+    ("unix", ""),
+])  # fmt: skip
+def test_whose_address_tells_anything(host: str, street: str) -> None:
+    assert of_street(host) == street
