@@ -73,15 +73,15 @@ class Arriving:
         with self._lock:
             load.closed = True
         now = self._now()
-        try:
-            with connection.begin_nested():
-                return _Written(_put(connection, [one for part in load.parts for one in part], now), {})
-        except sa.exc.OperationalError:
-            raise  # the database's own trouble, and nobody's fault
-        except Exception as error:
-            if len(load.parts) == 1:
-                return _Written(wanted=False, refused={0: error})
-        return _one_by_one(connection, load.parts, now)
+        together = _tried(connection, [one for part in load.parts for one in part], now)
+        if isinstance(together, bool):
+            return _Written(together, {})
+        if len(load.parts) == 1:
+            return _Written(wanted=False, refused={0: together})
+        # some part cannot be written: without it the others are, in the order in which they came
+        each = [_tried(connection, part, now) for part in load.parts]
+        refused = {place: one for place, one in enumerate(each) if not isinstance(one, bool)}
+        return _Written(any(one is True for one in each), refused)
 
 
 async def _stored(done: "asyncio.Future[_Written]", place: int) -> bool:
@@ -91,18 +91,21 @@ async def _stored(done: "asyncio.Future[_Written]", place: int) -> bool:
     return written.wanted
 
 
-def _one_by_one(connection: sa.Connection, parts: Sequence[Sequence[Arrival]], now: datetime) -> _Written:
-    """Some part cannot be written: without it the others are, in the order in which they came."""
-    wanted, refused = False, {}
-    for place, part in enumerate(parts):
-        try:
-            with connection.begin_nested():
-                wanted = _put(connection, part, now) or wanted
-        except sa.exc.OperationalError:
-            raise
-        except Exception as error:
-            refused[place] = error
-    return _Written(wanted, refused)
+def _tried(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool | Exception:
+    """Written, and whether there are files to fetch; or what the database has against these arrivals.
+
+    Raises OperationalError: the database's own trouble is nobody's fault, and the whole transaction is lost.
+    """
+    here = connection.begin_nested()
+    try:
+        wanted = _put(connection, arrivals, now)
+    except sa.exc.OperationalError:
+        raise
+    except Exception as error:
+        here.rollback()
+        return error
+    here.commit()
+    return wanted
 
 
 def _put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool:

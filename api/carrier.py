@@ -24,7 +24,7 @@ from bot.channel import MEDIA, PICTURE, SPEECH, Call, Outgoing, Receipt, SendErr
 
 log = structlog.get_logger()
 
-#: requests under way at once
+#: messages of one channel on the wire at once
 MOST_AT_ONCE = 256
 #: files whose ids at a provider are remembered
 MOST_KNOWN = 1000
@@ -57,7 +57,7 @@ class Carrier:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Carrier":
-        limits = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=60)
+        limits = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=10)
         jar = aiohttp.DummyCookieJar()  # no provider's API has any
         self._http = aiohttp.ClientSession(connector=limits, timeout=timeout, cookie_jar=jar)

@@ -3,9 +3,9 @@
 Never sends a message. Of a provider that cannot be asked it says "no", and what follows is the sender's rule.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,19 +13,18 @@ import sqlalchemy as sa
 from api.carrier import Carrier, UnknownFate
 from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.tables import Inbox, Outbox
-from bot.channel import Outgoing, SendError
+from bot import record
+from bot.channel import Outgoing, SendError, Touched
+from bot.model import Reply
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _SEND_AGAIN = (
     _outbox.update()
     .where(
-        _outbox.c.channel == sa.bindparam("channel_of"),
-        _outbox.c.chat == sa.bindparam("chat_of"),
-        _outbox.c.error == sa.text(f"'{UNKNOWN_FATE}'"),
+        _outbox.c.id.in_(sa.bindparam("alike", expanding=True)),
         _outbox.c.status == sa.text("0"),
-        _outbox.c.status < sa.text("2"),
-        _outbox.c.id != sa.bindparam("row"),
+        _outbox.c.error == UNKNOWN_FATE,
     )
     .values(error=SENT_AGAIN)
 )
@@ -42,21 +41,39 @@ async def asked(carrier: Carrier, row: Mapping[str, Any], outgoing: Outgoing) ->
         return None
     if outgoing.topic or (not outgoing.edits and len(channel.render(outgoing)) != 1):
         return None
-    seen = await carrier.house.store.read(lambda c: _seen_ids(c, name, outgoing.chat, row["marked_at"]))
+    seen = await carrier.house.store.read(lambda c: _seen_ids(c, row))
     there: list[str] = []
     for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
         try:
             status, body = await carrier.post(name, call)
         except UnknownFate as error:
             raise SendError(f"asking about it failed: {error}") from error
-        if found := channel.arrived(outgoing, call, status, body):
+        if strange := channel.touched(outgoing, status, body):
+            await _put_right(carrier, row, strange)
+        elif found := channel.arrived(outgoing, call, status, body):
             there.append(found)
-        if len(there) >= seen.unknown:
+        if len(there) >= len(seen.alike):
             return there[0]
-    if seen.unknown > 1:  # fewer are there than are asked about: which of them cannot be told, so each is sent again
-        others = {"row": row["id"], "channel_of": name, "chat_of": outgoing.chat}
-        await carrier.house.store.write(lambda c: c.execute(_SEND_AGAIN, others) and None)
+    if len(seen.alike) > 1:  # fewer are there than are asked about: which of them cannot be told, so each is sent again
+        others = [one for one in seen.alike if one != row["id"]]
+        await carrier.house.store.write(lambda c: c.execute(_SEND_AGAIN, {"alike": others}) and None)
     return ""
+
+
+async def _put_right(carrier: Carrier, row: Mapping[str, Any], strange: Touched) -> None:
+    """The question met another message of ours, whose fate is unknown too, and gave it the wrong keyboard.
+
+    Should this fail, that message gets its own back when it is asked about itself.
+    """
+    name = row["channel"]
+    channel, bodies = carrier.house.channels[name], await carrier.house.store.read(lambda c: _unsure(c, row))
+    for reply in (record.read(Reply, body) for body in bodies.values()):
+        if reply.text.strip() == strange.text.strip():
+            ids = tuple(choice.id for choice in reply.choices)  # only in a group are there several: those are members'
+            its = Outgoing(chat=row["chat"], text=reply.text, choices=reply.choices, choice_ids=ids)
+            with contextlib.suppress(UnknownFate, SendError):
+                await carrier.post(name, channel.ask(its, strange.message_id - 1, frozenset(), strange.message_id)[0])
+            return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +84,25 @@ class Seen:
     before: int
     #: the highest that can have been given out since
     newest: int
-    #: those in this very chat that are known to be something else
+    #: those that are known to be something else
     known: frozenset[int]
-    #: messages to this chat that are of unknown fate, this one among them
-    unknown: int
+    #: rows of this chat that are of unknown fate and have one keyboard, so that none is told from another; this one too
+    alike: tuple[int, ...]
 
 
-def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: datetime) -> Seen:
+def _unsure(connection: sa.Connection, row: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """The bodies of all messages to this chat that are of unknown fate, by row."""
+    query = sa.select(_outbox.c.id, _outbox.c.body).where(
+        # so written that SQLite takes the index of the few open rows
+        _outbox.c.status < sa.text("2"),
+        _outbox.c.channel.concat(":").concat(_outbox.c.chat) == f"{row['channel']}:{row['chat']}",
+        _outbox.c.error.in_((UNKNOWN_FATE, SENT_AGAIN)),
+    )
+    return {found.id: found.body for found in connection.execute(query)}
+
+
+def _seen_ids(connection: sa.Connection, row: Mapping[str, Any]) -> Seen:
+    channel, chat, marked_at = row["channel"], row["chat"], row["marked_at"]
     group = chat.startswith("-")
     ours = sa.select(_outbox.c.chat, _outbox.c.remote_id, _outbox.c.sent_at.label("at")).where(
         _outbox.c.remote_id != ""
@@ -102,10 +131,10 @@ def _seen_ids(connection: sa.Connection, channel: str, chat: str, marked_at: dat
         _outbox.c.status < sa.text("2"),
     )
     unwritten = 2 * int(connection.execute(on_wire).scalar_one())
-    unknown = on_wire.where(_outbox.c.chat == chat)
+    keyboard, unsure = row["body"].get("choices"), _unsure(connection, row)
     return Seen(
         before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
         newest=max((number for number, _, _ in ids), default=0) + unwritten,
-        known=frozenset(number for number, where, _ in ids if where == chat),
-        unknown=max(1, int(connection.execute(unknown).scalar_one())),
+        known=frozenset(number for number, _, _ in ids),
+        alike=tuple({row["id"], *(one for one, body in unsure.items() if body.get("choices") == keyboard)}),
     )

@@ -7,7 +7,8 @@ that is harmless, else held for a person to see. A slow chat holds up its own la
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -97,14 +98,16 @@ _DUE = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True, of=_outbox)  # two processes share the work instead of waiting for each other
 )
-_MARK = (
+#: what is due, of all channels but those that have enough on the wire
+_MARK, _MARK_BESIDE = (
     _outbox.update()
     # asked again here: on PostgreSQL another process may have marked the row since the subquery saw it
-    .where(_outbox.c.id.in_(_DUE.scalar_subquery()), _outbox.c.status == sa.text("0"))
+    .where(_outbox.c.id.in_(due.scalar_subquery()), _outbox.c.status == sa.text("0"))
     .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
             # of a message of unknown fate the first try counts: that one may have arrived
             marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
     .returning(*_outbox.c)
+    for due in (_DUE, _DUE.where(_outbox.c.channel.not_in(sa.bindparam("full", expanding=True))))
 )  # fmt: skip
 #: of what we began ourselves, under the name of then
 _SETTLE = (
@@ -161,6 +164,8 @@ class Sender:
         #: what is on the wire: the name under which each row was marked
         self.under_way: dict[int, str] = {}
         self.tasks: set[asyncio.Task[None]] = set()
+        #: how much of it each channel has
+        self.busy: Counter[str] = Counter()
         self._swept_at = float("-inf")
 
     async def __aenter__(self) -> "Sender":
@@ -193,9 +198,11 @@ class Sender:
         """One round. Returns how long to wait for news before the next one."""
         results, self.results = self.results, []
         now, begun_at = self.house.now(), time.monotonic()
-        room = MOST_AT_ONCE - len(self.under_way)
+        # a channel that is slow fills half of its own room and leaves the others theirs
+        full = [name for name, many in self.busy.items() if many > MOST_AT_ONCE // 2]
+        room = MOST_AT_ONCE - max((many for name, many in self.busy.items() if name not in full), default=0)
         try:
-            rows, due = await self.house.store.write(lambda c: self._round(c, results, now, room))
+            rows, due = await self.house.store.write(lambda c: self._round(c, results, now, room, full))
         except BaseException:  # the end of the loop too: what came back is written at the very end
             self.results = results + self.results
             raise
@@ -204,6 +211,7 @@ class Sender:
             self.house.news.tell(["turns"])
         for row in rows:
             self.under_way[row["id"]] = row["owner"]
+            self.busy[row["channel"]] += 1
             task = asyncio.create_task(self._send(row, begun_at))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
@@ -212,7 +220,7 @@ class Sender:
         return min(SWEEP_EVERY_S, max(0.02, (due - self.house.now()).total_seconds()))
 
     def _round(
-        self, connection: sa.Connection, results: list[Result], now: datetime, room: int
+        self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
     ) -> tuple[list[Mapping[str, Any]], datetime | None]:
         if results:
             _settle(connection, results, now)
@@ -220,10 +228,11 @@ class Sender:
             connection.execute(_VOID)  # while it was on the wire its talk may have changed hands
         if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
             self._sweep(connection, now)
-        rows: list[Mapping[str, Any]] = []
-        if room > 0:
-            mark = {"now": now, "most": room, "owner": owner(connection)}
-            rows = [dict(row) for row in connection.execute(_MARK, mark).mappings()]
+        mark = {"now": now, "most": room, "owner": owner(connection)}
+        marked = (
+            connection.execute(_MARK_BESIDE, {**mark, "full": list(full)}) if full else connection.execute(_MARK, mark)
+        )
+        rows: list[Mapping[str, Any]] = [dict(row) for row in marked.mappings()]
         soon = [connection.execute(query, {"now": now}).scalar() for query in (_NEXT_DUE, _PAUSE_ENDS)]
         return sorted(rows, key=lambda row: row["id"]), min(filter(None, soon), default=None)
 
@@ -271,6 +280,7 @@ class Sender:
             self.carrier.forget(row["id"])
         self.results.append(result)
         self.under_way.pop(row["id"], None)
+        self.busy[row["channel"]] -= 1
         self.house.news.tell(["outbox"])
 
     async def _try(self, row: Mapping[str, Any]) -> Result:
@@ -400,13 +410,13 @@ def _take_over(connection: sa.Connection, dead: list[str], now: datetime) -> int
     """What these had on the wire: nobody knows its fate, so it is asked about first. Returns how many."""
     lost = _outbox.update().where(_outbox.c.status == sa.text("1"), _outbox.c.owner.in_(dead))
     found = connection.execute(
-        lost.values(status=int(Status.QUEUED), next_at=now + LANDS, error=UNKNOWN_FATE).returning(_outbox.c.chat)
-    ).scalars().all()  # fmt: skip
-    # In a group many messages may have been under way at once, and one cannot be told from another: the team
-    # reads such a line twice rather than answering the wrong resident.
-    groups = {chat for chat in found if chat.startswith("-")}
-    unsure = _outbox.update().where(_outbox.c.error == UNKNOWN_FATE, _outbox.c.status == sa.text("0"))
-    connection.execute(unsure.where(_outbox.c.chat.in_(groups)).values(error=SENT_AGAIN))
+        lost.values(status=int(Status.QUEUED), next_at=now + LANDS, error=UNKNOWN_FATE)
+        .returning(_outbox.c.id, _outbox.c.chat, _outbox.c.body)
+    ).all()  # fmt: skip
+    # In a group many messages may have been under way at once. One is told from another by its buttons alone, which
+    # name its case; of those without any the team reads a line twice rather than answering the wrong resident.
+    alike = [row.id for row in found if row.chat.startswith("-") and not row.body.get("choices")]
+    connection.execute(_outbox.update().where(_outbox.c.id.in_(alike)).values(error=SENT_AGAIN))
     return len(found)
 
 

@@ -27,7 +27,8 @@ _DUE = (
     sa.select(_timer.c.key)
     .where(_timer.c.due_at <= sa.bindparam("now"))
     .order_by(_timer.c.due_at)
-    .limit(sa.literal_column(str(MOST_AT_ONCE), sa.Integer))  # as a literal: PostgreSQL's generic plan would read the whole table
+    # as a literal: for a bound value PostgreSQL's generic plan reads the whole table
+    .limit(sa.literal_column(str(MOST_AT_ONCE), sa.Integer))
     .with_for_update(skip_locked=True)
 )
 _FIRE = _timer.delete().where(_timer.c.key.in_(_DUE.scalar_subquery())).returning(*_timer.c)

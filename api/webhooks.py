@@ -4,6 +4,7 @@ Refused: a request that is not from the provider. Answered 200 and logged: an ev
 a provider would send it again and again. Never acts on a message: that is turns.py.
 """
 
+import asyncio
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 
 #: no provider sends more; a body is not read any further
 MOST_BYTES = 1024 * 1024
+#: a provider waits no longer for its answer
+STORED_S = 5.0
 #: the channel behind each address after PATH
 PATH = "/webhooks/"
 DOORS = {"telegram": "telegram", "zalo": "zalo_oa", "zalo-bot": "zalo_bot", "messenger": "messenger"}
@@ -69,6 +72,9 @@ async def _received(house: House, name: str, channel: Channel, scope: Scope, rec
             house.counts.webhook(name, "refused")
             return await _unverified(house, name, webhook)
         parsed = channel.parse(webhook)
+        if _too_often(house, parsed):
+            house.counts.webhook(name, "too_often")
+            return Response(status_code=429, headers={"Retry-After": "1"})
         house.channel_log.came(name, _shape(house, name, webhook), parsed.key, len(body), _proof(channel, webhook))
         await store(house, name, parsed)
     except StoreBusy:
@@ -90,13 +96,26 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
     if arrivals:
         on_its_way = house.arriving.put(arrivals)
         house.news.tell(["turns"])  # already: the turn shares the commit
-        wanted = await on_its_way
+        try:
+            async with asyncio.timeout(STORED_S):
+                wanted = await on_its_way
+        except TimeoutError as error:  # the database hangs: the provider comes again, and finds it stored or not
+            raise StoreBusy from error
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])
         if name == "zalo_oa":
             house.strangers.update(one.chat for one in parsed.happened if isinstance(one, Inbound))
             house.news.tell(["strangers"])
+
+
+def _too_often(house: House, parsed: Parsed) -> bool:
+    """Only Telegram is asked to come later: each chat's updates have a queue of their own there, it obeys Retry-After,
+    and nobody else waits meanwhile. Of other providers what is refused is lost, or all that comes after it waits."""
+    return house.pace is not None and any(
+        isinstance(one, Inbound) and one.channel == "telegram" and not one.group and not house.pace.fits(one.chat)
+        for one in parsed.happened
+    )
 
 
 def masked(said: Inbound) -> Inbound:

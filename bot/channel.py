@@ -116,6 +116,14 @@ class Receipt:
     file_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """A message of ours, in the same chat, that was met in the search for another."""
+
+    message_id: int
+    text: str
+
+
 class SendError(Exception):
     """The provider did not take it. Says what the sender does next.
 
@@ -194,6 +202,10 @@ class Channel(Protocol):
 
         Raises SendError when the answer is neither: ask again later, for "no" would send it twice.
         """
+        ...
+
+    def touched(self, outgoing: Outgoing, status: int, body: bytes) -> Touched | None:
+        """The other message of ours that an `ask` call met and changed, by its answer; None when it met none."""
         ...
 
 

@@ -106,3 +106,6 @@ class Unasked:
 
     def arrived(self, outgoing: Outgoing, call: Call, status: int, body: bytes) -> str:  # noqa: ARG002
         return ""
+
+    def touched(self, outgoing: Outgoing, status: int, body: bytes) -> None:  # noqa: ARG002
+        return None

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.capabilities import TELEGRAM
-from bot.channel import OURS, Call, Outgoing, Parsed, Receipt, SendError, Upload, Webhook, split
+from bot.channel import OURS, Call, Outgoing, Parsed, Receipt, SendError, Touched, Upload, Webhook, split
 from bot.channels import _telegram_reading as reading
 from bot.channels._telegram_reading import Object
 from bot.channels._wire import loads, written
@@ -161,7 +161,7 @@ class Telegram:
         return Receipt(remote_id=str(found), file_id=_file_id(result, call.upload) if call.upload else "")
 
     def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
-        """Tries to give each possible id the keyboard that our message has.
+        """Tries to give each possible id the keyboard that our message has. In a group it may meet another: `touched`.
 
         Ids rise by one counter for all private chats of a bot, and by one for each supergroup. Only what goes as
         one message can be asked for, a picture with its words among it. A reply keyboard cannot be given again, so such
@@ -193,6 +193,18 @@ class Telegram:
             if refused.permanent and not refused.blocked:
                 return ""
             raise
+
+    def touched(self, outgoing: Outgoing, status: int, body: bytes) -> Touched | None:
+        try:
+            result = _answer(status, body).get("result")
+        except SendError:
+            return None
+        if not isinstance(result, dict):
+            return None
+        text = result.get("text", result.get("caption", ""))
+        if not text or text.strip() == outgoing.text.strip():
+            return None
+        return Touched(message_id=int(result["message_id"]), text=text)
 
     # --- beside messages: none of these calls carries one ---
 

@@ -1,6 +1,7 @@
 """A picture and a voice from Zalo to the member's Telegram and back, over real HTTP from the webhook to the upload."""
 
 import contextlib
+import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 
 from api.tables import Media, WantedFile
 from tests.fakes.telegram import Received
@@ -80,6 +82,13 @@ async def test_a_voice_is_a_voice_where_it_can_be_played(street: Street, data: b
     await street.sends("audio", data)
     (sent,) = street.to_lan(method)
     assert next(iter(sent.files.values())) == (name, data)
+
+
+async def test_two_pictures_of_one_message_are_two(street: Street) -> None:
+    urls = [street.zalo.keep(f"{place}.jpg", noise((40 + place, 40))) for place in (1, 2)]
+    await street.says(kind="image", attachments=[{"type": "image", "payload": {"url": url}} for url in urls])
+    sent = [Image.open(io.BytesIO(one.files["photo"][1])).width for one in street.to_lan("sendPhoto")]
+    assert sent == [41, 42]
 
 
 async def test_a_picture_that_cannot_be_had_is_told_to_both(street: Street) -> None:
