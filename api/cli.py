@@ -77,6 +77,7 @@ def serve(
             typer.echo(f"Vào thử bằng tên {first.name} (đường dẫn dùng một lần): {link}")
     sys.stdout.flush()
     main.settle_memory()
+    sys.setswitchinterval(0.002)  # the writing thread comes back from the disk into a busy interpreter: sooner its turn
     uvicorn.run(
         main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
     )

@@ -104,7 +104,7 @@ _HYPHENED = re.compile(
 )
 _SPELT = re.compile(
     r"(?<![a-z])(?:ma|code)(?: (?:kich hoat|xac ?(?:nhan|thuc|minh)|khoi phuc|dang nhap|dat lai|bao mat|du phong|"
-    r"otp)(?: [a-z]+){0,3}?)?(?: la)?[ :]{1,2}(?P<code>(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,8})(?![\w\-])"
+    r"otp)(?: [a-z]+){0,10}?)?(?: la)?[ :]{1,2}(?P<code>(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{5,8})(?![\w\-])"
 )
 _LETTERS_ASKED = re.compile(r"kich hoat|dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 

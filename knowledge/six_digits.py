@@ -31,6 +31,7 @@ _GOES_ON = re.compile(r"[\w/*#]|[.,\-]\d| \d{3}")
 
 _SURE = re.compile(rf"(?<![a-z]){CODE_SAID}(?![a-z])")
 _LINKED = re.compile(rf"(?:(?<![a-z])(?:la|is|{CODE_SAID})|[:=])\s*$")
+_TORN = re.compile(rf"(?<![a-z])(?:{CODE_SAID}|ma|code|pin)(?: la)?[ :]{{1,2}}\Z")
 _SAID_AFTER = re.compile(rf" (?:chinh )?la (?:cai )?(?:{CODE_SAID}|ma (?:giao dich|gi|de|cua))(?![a-z])")
 _READ_OUT = re.compile(
     rf"(?<![a-z])(?:{CODE_SAID}|ma|pin|mat khau|mk|pass|passcode|doc|nhap|go|bam|dien|gui|goi|nhan|xin|dua|hien|"
@@ -72,7 +73,7 @@ class _Run:
 def six_digits(shown: str, bare: str) -> Iterator[Span]:
     elsewhere = is_of_numbers(shown)
     for run in _runs(bare):
-        six = len(run.digits) == 6 and (run.spoken or run.sizes in _SIZES)
+        six = len(run.digits) == 6 and (run.spoken or run.sizes in _SIZES or _is_torn(bare, run))
         if six or (set(run.sizes) == {1} and 6 <= len(run.sizes) < 9):
             found = _is_code(shown, bare, run, elsewhere)
         elif 5 < len(run.digits) < 9 and _SAID_AFTER.match(bare, run.end):
@@ -122,6 +123,12 @@ def _joined(one: _Run, other: _Run, gap: str) -> _Run | None:
     if len(one.digits) > _LONGEST:  # no code, however it goes on
         return replace(one, end=other.end)
     return _Run(one.start, other.end, one.digits + other.digits, (*one.sizes, *other.sizes), kind, other.spoken)
+
+
+def _is_torn(bare: str, run: _Run) -> bool:
+    """ "otp 930 4 18": in uneven pieces, right behind the word for it."""
+    written = run.gap == " " and not re.search("[a-z]", bare[run.start : run.end])
+    return written and bool(_TORN.search(bare, max(0, run.start - 20), run.start))
 
 
 def _is_code(shown: str, bare: str, run: _Run, elsewhere: bool) -> bool:
