@@ -57,7 +57,7 @@ async def test_a_place_by_name_finds_the_nearest_member(service: Service) -> Non
     assert lines == [
         "Hồ sơ #1 · Person 2001 · 10:00 21/11",
         "Ở: khu phố 3, Phường Phú Lợi, Thành phố Hồ Chí Minh",
-        "Đang làm: VNeID",
+        "Đang làm: VNeID, căn cước",
         "Đã trả lời: chưa có",
         "Đã thử: chưa có",
         "Bác nói: máy báo lỗi NFC",

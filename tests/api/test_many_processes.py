@@ -90,13 +90,16 @@ async def test_who_is_stopped_ends_what_it_began(tmp_path: Path, database_url: s
 
 
 async def test_tables_may_grow_under_running_processes(tmp_path: Path, postgres_url: str) -> None:
-    """What a migration may do within one release: new columns, indexes, tables. Nobody notices."""
+    """What a migration may do within one release: new columns, indexes, tables. Nobody notices.
+
+    One table at a time: with locks on two of them a migration and a turn could wait for each other.
+    """
     grows = sa.create_engine(postgres_url, poolclass=sa.NullPool)
 
     def grow(number: int) -> None:
-        with grows.begin() as connection:
-            connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
-            for table in ("inbox", "conversation", "outbox", "timer", "log", "member"):
+        for table in ("inbox", "conversation", "outbox", "timer", "log", "member"):
+            with grows.begin() as connection:
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
                 connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN later_{number} TEXT NOT NULL DEFAULT ''")
                 connection.exec_driver_sql(f"CREATE INDEX later_{table}_{number} ON {table} (later_{number})")
 
