@@ -3,7 +3,7 @@
 Decides nothing. A resident's words leave here only for who may read them: that is the caller's question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import inbox, nearest, phones, words
+from api.prepared import Prepared, Row
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
 from bot.handoff import Hours
 from bot.library import Library
@@ -50,101 +51,114 @@ class Desk:
     key: str = ""
 
 
-# Asked at every turn, so built once: SQLAlchemy needs as long to put a query together as SQLite to answer it.
-_BY_ID = sa.select(_case).where(_case.c.id == sa.bindparam("case"))
-_LOCKED = _BY_ID.with_for_update()
-_OPEN_OF = sa.select(_case).where(_case.c.conversation == sa.bindparam("conversation"), _case.c.closed_at.is_(None))
-_HELD_BY = (
+_OF_ID = sa.select(_case).where(_case.c.id == sa.bindparam("case"))
+_BY_ID, _LOCKED = Prepared(_OF_ID), Prepared(_OF_ID.with_for_update())
+_OPEN_OF = Prepared(
+    sa.select(_case).where(_case.c.conversation == sa.bindparam("conversation"), _case.c.closed_at.is_(None))
+)
+_HELD_BY = Prepared(
     sa.select(_case)
     .where(_case.c.holder_id == sa.bindparam("member"), _case.c.closed_at.is_(None))
     .order_by(_case.c.id)
 )
-_MEMBER = sa.select(_member).where(_member.c.id == sa.bindparam("member"))
-_NAME = sa.select(_conversation.c.name).where(_conversation.c.key == sa.bindparam("conversation"))
-_WRITE_LOG = _log.insert()
+_MEMBER = Prepared(sa.select(_member).where(_member.c.id == sa.bindparam("member")))
+_NAME = Prepared(sa.select(_conversation.c.name).where(_conversation.c.key == sa.bindparam("conversation")))
+_WRITE_LOG = Prepared(_log.insert())
 #: its SET is what it is given
-_CHANGE = _case.update().where(_case.c.id == sa.bindparam("case"))
-_CALLED = (
+_CHANGE = Prepared(_case.update().where(_case.c.id == sa.bindparam("case")))
+_CALLED = Prepared(
     sa.select(_member.c.called, _team.c.name)
     .join(_team, _team.c.id == _member.c.team_id)
     .where(_member.c.id == sa.bindparam("member"))
 )
-_OF_MESSAGE = sa.select(_outbox.c.case_id, _outbox.c.body).where(
-    _outbox.c.channel == sa.bindparam("channel"),
-    _outbox.c.chat == sa.bindparam("chat"),
-    _outbox.c.remote_id == sa.bindparam("remote_id"),
+_OF_MESSAGE = Prepared(
+    sa.select(_outbox.c.case_id, _outbox.c.body).where(
+        _outbox.c.channel == sa.bindparam("channel"),
+        _outbox.c.chat == sa.bindparam("chat"),
+        _outbox.c.remote_id == sa.bindparam("remote_id"),
+    )
 )
-_UNSET_TIMER = _timer.delete().where(_timer.c.key == sa.bindparam("unset"))
+_UNSET_TIMER = Prepared(_timer.delete().where(_timer.c.key == sa.bindparam("unset")))
 _SET_TIMER = {
-    name: insert.on_conflict_do_update(
-        index_elements=["key"],
-        set_={what: insert.excluded[what] for what in ("conversation", "due_at", "body")},
+    name: Prepared(
+        insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={what: insert.excluded[what] for what in ("conversation", "due_at", "body")},
+        )
     )
     for name, insert in (("sqlite", sqlite.insert(_timer)), ("postgresql", postgresql.insert(_timer)))
 }
 
 
-def find(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
-    return connection.execute(_BY_ID, {"case": case_id}).mappings().first()
+def find(connection: sa.Connection, case_id: int) -> Row | None:
+    return _BY_ID.mapping(connection, {"case": case_id})
 
 
-def get(connection: sa.Connection, case_id: int) -> sa.RowMapping:
-    return connection.execute(_BY_ID, {"case": case_id}).mappings().one()
+def get(connection: sa.Connection, case_id: int) -> Row:
+    """Raises LookupError when there is no such case."""
+    return _there(find(connection, case_id), "case", case_id)
 
 
-def locked(connection: sa.Connection, case_id: int) -> sa.RowMapping | None:
+def _there(row: Row | None, what: str, row_id: int) -> Row:
+    if row is None:
+        raise LookupError(f"there is no {what} {row_id}")
+    return row
+
+
+def locked(connection: sa.Connection, case_id: int) -> Row | None:
     """The newest state of a case, which nobody else changes until this transaction ends."""
-    return connection.execute(_LOCKED, {"case": case_id}).mappings().first()
+    return _LOCKED.mapping(connection, {"case": case_id})
 
 
 def change(connection: sa.Connection, case_id: int, **values: Any) -> None:
     """These columns of a case that the caller has locked."""
-    connection.execute(_CHANGE, {"case": case_id, **values})
+    _CHANGE.run(connection, {"case": case_id, **values})
 
 
-def open_of(connection: sa.Connection, conversation: str) -> sa.RowMapping | None:
+def open_of(connection: sa.Connection, conversation: str) -> Row | None:
     """The one open case of a conversation, if there is one."""
-    return connection.execute(_OPEN_OF, {"conversation": conversation}).mappings().first()
+    return _OPEN_OF.mapping(connection, {"conversation": conversation})
 
 
-def held_by(connection: sa.Connection, member_id: int) -> list[sa.RowMapping]:
+def held_by(connection: sa.Connection, member_id: int) -> list[Row]:
     """The open cases of a member, oldest first."""
-    return list(connection.execute(_HELD_BY, {"member": member_id}).mappings())
+    return _HELD_BY.mappings(connection, {"member": member_id})
 
 
-def member_of(connection: sa.Connection, member_id: int) -> sa.RowMapping:
-    return connection.execute(_MEMBER, {"member": member_id}).mappings().one()
+def member_of(connection: sa.Connection, member_id: int) -> Row:
+    """Raises LookupError when there is no such member."""
+    return _there(_MEMBER.mapping(connection, {"member": member_id}), "member", member_id)
 
 
-def leads(connection: sa.Connection, case: sa.RowMapping) -> list[sa.RowMapping]:
+def leads(connection: sa.Connection, case: Row) -> Sequence[Row]:
     """Who answers for a case's place: the leads of its commune, where it has none those of its province."""
     lead = sa.select(_member).where(_member.c.role == "lead", _member.c.province == case["province"])
-    near = list(connection.execute(lead.where(_member.c.commune == case["commune"]).order_by(_member.c.id)).mappings())
+    near = connection.execute(lead.where(_member.c.commune == case["commune"]).order_by(_member.c.id)).mappings().all()
     if near or not case["commune"]:
         return near
-    return list(connection.execute(lead.where(_member.c.commune == "").order_by(_member.c.id)).mappings())
+    return connection.execute(lead.where(_member.c.commune == "").order_by(_member.c.id)).mappings().all()
 
 
 def called(connection: sa.Connection, member_id: int) -> str:
     """ "chị Lan, Tổ công nghệ số khu phố 3": how a resident is told who answers."""
-    row = connection.execute(_CALLED, {"member": member_id}).one()
-    return f"{row.called}, {row.name}"
+    row = _there(_CALLED.mapping(connection, {"member": member_id}), "member", member_id)
+    return f"{row['called']}, {row['name']}"
 
 
 def case_of_message(connection: sa.Connection, channel: str, chat: str, remote_id: str) -> int | None:
     """The case to which a message of ours in a member's chat belongs."""
-    row = connection.execute(_OF_MESSAGE, {"channel": channel, "chat": chat, "remote_id": remote_id}).first()
+    row = _OF_MESSAGE.first(connection, {"channel": channel, "chat": chat, "remote_id": remote_id})
     return row.case_id if row else None
 
 
 def words_of(connection: sa.Connection, conversation: str, remote_id: str) -> str:
     """What a message of ours to a resident said; "" when it is not known."""
     channel, _, chat = conversation.partition(":")
-    row = connection.execute(_OF_MESSAGE, {"channel": channel, "chat": chat, "remote_id": remote_id}).first()
+    row = _OF_MESSAGE.first(connection, {"channel": channel, "chat": chat, "remote_id": remote_id})
     return str(row.body.get("text", "")) if row else ""
 
 
-def summary(connection: sa.Connection, library: Library, case: sa.RowMapping) -> tuple[str, ...]:
+def summary(connection: sa.Connection, library: Library, case: Row) -> tuple[str, ...]:
     """Five lines: who, where, flow and step, answers given, what was tried; then the resident's own words."""
     doing = words.step(library, case["topic"], case["flow"], case["step"])
     hidden = phones.keys(library)
@@ -165,7 +179,7 @@ def summary(connection: sa.Connection, library: Library, case: sa.RowMapping) ->
     )
 
 
-def place_name(library: Library, case: sa.RowMapping) -> str:
+def place_name(library: Library, case: Row) -> str:
     if not case["commune"]:
         return "chưa rõ"
     try:
@@ -175,9 +189,9 @@ def place_name(library: Library, case: sa.RowMapping) -> str:
     return f"{case['hamlet']}, {commune}" if case["hamlet"] else commune
 
 
-def resident_name(connection: sa.Connection, case: sa.RowMapping) -> str:
+def resident_name(connection: sa.Connection, case: Row) -> str:
     """What the channel calls them, else "Bác" and the number of their case."""
-    name = connection.execute(_NAME, {"conversation": case["conversation"]}).scalar()
+    name = _NAME.scalar(connection, {"conversation": case["conversation"]})
     return str(name or "") or f"Bác số {case['id']}"
 
 
@@ -200,10 +214,10 @@ def spot(library: Library, commune: str, hamlet: str) -> nearest.Spot:
 
 def write_log(connection: sa.Connection, now: datetime, kind: str, **facts: Any) -> None:
     row = {"conversation": "", "case_id": None, "member_id": None, "flow": "", "step": "", "detail": "", **facts}
-    connection.execute(_WRITE_LOG, {"at": now, "kind": kind, **row})
+    _WRITE_LOG.run(connection, {"at": now, "kind": kind, **row})
 
 
-def tell(connection: sa.Connection, case: sa.RowMapping, event: Any, provider_id: str, now: datetime) -> bool:
+def tell(connection: sa.Connection, case: Row, event: Any, provider_id: str, now: datetime) -> bool:
     """False for a repeat."""
     arrival = inbox.from_inside(case["conversation"], event, provider_id)
     return inbox.put_new(connection, arrival, now)
@@ -216,9 +230,9 @@ def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: da
 
 def set_timers(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
     """Rows of the table of timers, each key at most once."""
-    connection.execute(_SET_TIMER[connection.dialect.name], rows)
+    _SET_TIMER[connection.dialect.name].run(connection, rows)
 
 
 def unset_timer(connection: sa.Connection, key: str) -> None:
     """Nothing for a timer that is not set."""
-    connection.execute(_UNSET_TIMER, {"unset": key})
+    _UNSET_TIMER.run(connection, {"unset": key})

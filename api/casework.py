@@ -16,6 +16,7 @@ from api import cases, desk, directory, inbox, phones
 from api.inbox import Arrival
 from api.outbox import Pen
 from api.outbox import insert as put_out
+from api.prepared import Row
 from api.tables import CannedReply, Case, Colleague, Inbox, Member, Offer, TeamNote, Visit
 from bot.flow import Go, Waiting
 from bot.library import Library
@@ -78,7 +79,7 @@ def colleagues(connection: sa.Connection, case_id: int) -> tuple[int, ...]:
 
 
 def tell_member(
-    connection: sa.Connection, member_id: int, case: sa.RowMapping, text: str, provider_id: str, now: datetime
+    connection: sa.Connection, member_id: int, case: Row, text: str, provider_id: str, now: datetime
 ) -> None:
     """A few words into a member's own chat, where they have linked one. Tell the outbox's loop afterwards."""
     open_chat = (_member.c.id == member_id, _member.c.telegram_open)
@@ -165,14 +166,12 @@ def hand_back(
     return True
 
 
-def _tell(
-    connection: sa.Connection, case: sa.RowMapping, event: StepShown | HandedBack, mark: str, now: datetime
-) -> None:
+def _tell(connection: sa.Connection, case: Row, event: StepShown | HandedBack, mark: str, now: datetime) -> None:
     arrival = inbox.from_inside(case["conversation"], event, f"{mark}:{case['id']}:{now.timestamp()}")
     inbox.put(connection, (arrival,), now)
 
 
-def _held(connection: sa.Connection, case_id: int, member_id: int) -> sa.RowMapping | None:
+def _held(connection: sa.Connection, case_id: int, member_id: int) -> Row | None:
     case = cases.find(connection, case_id)
     return case if case is not None and case["closed_at"] is None and case["holder_id"] == member_id else None
 
@@ -208,7 +207,7 @@ def move(connection: sa.Connection, case_id: int, by: int, member_id: int, reaso
 # --- visits ----------------------------------------------------------------------------------------------------------
 
 
-def ask_visit(connection: sa.Connection, case: sa.RowMapping, day: str, place: str, by: int, now: datetime) -> None:
+def ask_visit(connection: sa.Connection, case: Row, day: str, place: str, by: int, now: datetime) -> None:
     """Into the door-to-door list of the resident's hamlet; one open visit a case: a new day replaces the old one."""
     connection.execute(_visit.delete().where(_visit.c.case_id == case["id"], _visit.c.done_at.is_(None)))
     connection.execute(_visit.insert(), _to_visit(case, day, place, by, now))
@@ -225,7 +224,7 @@ def catch_up_visits(connection: sa.Connection, now: datetime) -> int:
     return len(rows)
 
 
-def _to_visit(case: sa.RowMapping, day: str, place: str, by: int | None, now: datetime) -> dict[str, object]:
+def _to_visit(case: Row, day: str, place: str, by: int | None, now: datetime) -> dict[str, object]:
     return {
         "case_id": case["id"], "day": day, "province": case["province"], "commune": case["commune"],
         "hamlet": case["hamlet"], "place": place, "asked_by": by, "asked_at": now, "result": "",
@@ -248,7 +247,7 @@ def end_visit(connection: sa.Connection, visit_id: int, by: int, result: Result,
 # --- the phone number ------------------------------------------------------------------------------------------------
 
 
-def phone_of(connection: sa.Connection, library: Library, case: sa.RowMapping) -> str:
+def phone_of(connection: sa.Connection, library: Library, case: Row) -> str:
     """The number that the resident gave, in the case or as their own contact card; "" when they gave none."""
     given = [str(case["answers"][key]) for key in sorted(phones.keys(library)) if case["answers"].get(key)]
     if given:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
+from api.prepared import Prepared
 from api.store import Store, StoreBusy
 from api.tables import ChannelLogRow
 from knowledge.secrets import redact
@@ -41,6 +42,7 @@ _MADE = frozenset({"result", "data", "recipient"})
 _TELLING_OF_MADE = frozenset({"expired_date", "message_id", "quota", "quota_type", "remain", "total"})
 
 _row = ChannelLogRow.__table__  # type: ignore[attr-defined]
+_WRITE = Prepared(_row.insert())
 
 
 class ChannelLog:
@@ -93,7 +95,7 @@ class ChannelLog:
             note = f"{dropped} dòng cũ hơn đã bỏ vì chưa kịp ghi"
             told = [{**rows[0], "kind": "dropped", "note": note, "ref": "", "code": "", "size_bytes": 0}, *rows]
         try:
-            await self._store.write(lambda c: c.execute(_row.insert(), told) and None)
+            await self._store.write(lambda c: _WRITE.run(c, told))
         except Exception as error:
             self._waiting.extendleft(reversed(rows))
             self._dropped += dropped

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from api import cases, inbox
 from api.outbox import Pen
+from api.prepared import Row
 from api.tables import Certificate, Member
 from bot.flow import Choose, Flow, Say
 from bot.library import Library
@@ -77,13 +78,13 @@ def answered(connection: sa.Connection, library: Library, member_id: int, said: 
         cases.write_log(connection, now, "course_passed", member_id=member_id, flow=flow.id, detail=detail)
 
 
-def progress(connection: sa.Connection, member_id: int) -> dict[tuple[str, str], sa.RowMapping]:
+def progress(connection: sa.Connection, member_id: int) -> dict[tuple[str, str], Row]:
     """By course and version."""
     rows = connection.execute(sa.select(_certificate).where(_certificate.c.member_id == member_id)).mappings()
     return {(row["course"], row["version"]): row for row in rows}
 
 
-def lesson(flow: Flow, row: sa.RowMapping | None, at: str = "") -> Lesson | None:
+def lesson(flow: Flow, row: Row | None, at: str = "") -> Lesson | None:
     """The first question not answered right yet, or the one named by `at`; None when all are."""
     asked = questions(flow)
     solved = row["solved"] if row else {}
@@ -101,7 +102,7 @@ def lesson(flow: Flow, row: sa.RowMapping | None, at: str = "") -> Lesson | None
     return None
 
 
-def passed_by(connection: sa.Connection, *whose: sa.ColumnElement[bool]) -> tuple[sa.RowMapping, ...]:
+def passed_by(connection: sa.Connection, *whose: sa.ColumnElement[bool]) -> tuple[Row, ...]:
     """The newest certificate of each of these members in each course, the newest first. Conditions are on member."""
     query = (
         sa.select(_member.c.name, _certificate)
@@ -109,7 +110,7 @@ def passed_by(connection: sa.Connection, *whose: sa.ColumnElement[bool]) -> tupl
         .where(_certificate.c.passed_at.is_not(None), *whose)
         .order_by(_certificate.c.passed_at.desc(), _member.c.id)
     )
-    newest: dict[tuple[int, str], sa.RowMapping] = {}
+    newest: dict[tuple[int, str], Row] = {}
     for row in connection.execute(query).mappings():
         newest.setdefault((row["member_id"], row["course"]), row)
     return tuple(newest.values())

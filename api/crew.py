@@ -14,6 +14,7 @@ from api import auth, cases, commands, desk, directory, inbox, messenger
 from api.inbox import Arrival
 from api.outbox import Pen
 from api.outbox import insert as put_out
+from api.prepared import Row
 from api.tables import Leave, Member, Team
 from bot.library import Library
 from bot.said import VIETNAM
@@ -99,7 +100,7 @@ def give_leave(
 
 def take_leave(
     connection: sa.Connection, member_id: int, first_day: date, last_day: date, now: datetime
-) -> tuple[sa.RowMapping, ...]:
+) -> tuple[Row, ...]:
     """A member's own word; their leads are told. Returns what they hold, which goes on when the leave begins, but not
     before CHOOSE is over: see hand_on and keep."""
     hand_on_at = max(_begins(first_day), now + CHOOSE)
@@ -162,7 +163,7 @@ def _begins(day: date) -> datetime:
     return datetime.combine(day, time(), VIETNAM).astimezone(UTC)
 
 
-def _tell_leads(connection: sa.Connection, member: sa.RowMapping, text: str, now: datetime) -> None:
+def _tell_leads(connection: sa.Connection, member: Row, text: str, now: datetime) -> None:
     for lead in cases.leads(connection, member):
         chat = messenger.chat_of(lead)
         if chat and lead["id"] != member["id"]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from api import cases, directory, messenger, moves
 from api.outbox import Pen
+from api.prepared import Prepared, Row
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
 from bot import handoff
 from bot.handoff import Due, Ladder
@@ -40,8 +41,8 @@ _log = Log.__table__  # type: ignore[attr-defined]
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_OPEN_CASE = _case.insert().returning(_case.c.id)
-_OF_CHAT = sa.select(_member.c.id).where(_member.c.telegram_chat == sa.bindparam("chat"))
+_OPEN_CASE = Prepared(_case.insert().returning(_case.c.id))
+_OF_CHAT = Prepared(sa.select(_member.c.id).where(_member.c.telegram_chat == sa.bindparam("chat")))
 
 
 # --- what a turn does ------------------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def open_case(connection: sa.Connection, desk: cases.Desk, pen: Pen, asked: Open
         "hamlet": spot.hamlet if spot else "",
         "province": spot.province if spot else cases.home(desk.library), "ladder": {}, "again_at": pen.now,
     }  # fmt: skip
-    case_id = connection.execute(_OPEN_CASE, values).scalar_one()
+    case_id: int = _OPEN_CASE.scalar(connection, values)  # type: ignore[assignment] # an INSERT gives a row
     cases.write_log(connection, pen.now, "case_opened", case_id=case_id, conversation=pen.conversation, flow=asked.flow,
               step=asked.step, detail=asked.topic)  # fmt: skip
     row = cases.get(connection, case_id)
@@ -270,7 +271,7 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
     """The member who writes in the team's group. Whoever is in that group answers for the team, so a person not yet in
     the directory is written into it, at the province desk, under the name that Telegram shows."""
     chat = said.sender
-    found = connection.execute(_OF_CHAT, {"chat": chat}).scalar()
+    found = _OF_CHAT.scalar(connection, {"chat": chat})
     if found is not None:
         return int(found)
     province = cases.home(desk.library)
@@ -292,7 +293,7 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _show_group(connection: sa.Connection, desk: cases.Desk, pen: Pen, row: sa.RowMapping) -> None:
+def _show_group(connection: sa.Connection, desk: cases.Desk, pen: Pen, row: Row) -> None:
     messenger.opened(pen, desk, row, cases.summary(connection, desk.library, row), cases.resident_name(connection, row))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from api.prepared import Prepared
 from api.tables import Hamlet, HamletAlias, Leave, Member, Moment, Team
 from knowledge.hamlets import hamlet_key, hamlet_name, without_kind
 from knowledge.search import PERSON_TOPIC, TOPICS
@@ -60,7 +61,7 @@ def begin_duty(connection: sa.Connection, member_id: int, now: datetime) -> None
     connection.execute(_member.update().where(_member.c.id == member_id).values(duty))
 
 
-_RENEW = (
+_RENEW = Prepared(
     _member.update()
     .where(_member.c.id == sa.bindparam("member"), _member.c.on_duty, _member.c.on_duty_until.is_not(None))
     .values(on_duty_until=sa.bindparam("until", type_=Moment))
@@ -69,7 +70,7 @@ _RENEW = (
 
 def renew_duty(connection: sa.Connection, member_id: int, now: datetime) -> None:
     """A sign of life of somebody on duty; nothing for who is not, or whose duty does not end by itself."""
-    connection.execute(_RENEW, {"member": member_id, "until": now + LEASE})
+    _RENEW.run(connection, {"member": member_id, "until": now + LEASE})
 
 
 _EXPIRE = (

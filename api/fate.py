@@ -4,7 +4,6 @@ Never sends a message. Of a provider that cannot be asked it says "no", and what
 """
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from api.carrier import Carrier, UnknownFate
 from api.outbox import SENT_AGAIN, UNKNOWN_FATE
+from api.prepared import Row
 from api.tables import Inbox, Outbox
 from bot import record
 from bot.channel import Outgoing, SendError, Touched
@@ -30,7 +30,7 @@ _SEND_AGAIN = (
 )
 
 
-async def asked(carrier: Carrier, row: Mapping[str, Any], outgoing: Outgoing) -> str | None:
+async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
     """The id of a message of unknown fate that did arrive; "" when it did not, None when that cannot be asked.
 
     Raises SendError when the provider gave no clear answer.
@@ -60,7 +60,7 @@ async def asked(carrier: Carrier, row: Mapping[str, Any], outgoing: Outgoing) ->
     return ""
 
 
-async def _put_right(carrier: Carrier, row: Mapping[str, Any], strange: Touched) -> None:
+async def _put_right(carrier: Carrier, row: Row, strange: Touched) -> None:
     """The question met another message of ours, whose fate is unknown too, and gave it the wrong keyboard.
 
     Should this fail, that message gets its own back when it is asked about itself.
@@ -90,7 +90,7 @@ class Seen:
     alike: tuple[int, ...]
 
 
-def _unsure(connection: sa.Connection, row: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+def _unsure(connection: sa.Connection, row: Row) -> dict[int, dict[str, Any]]:
     """The bodies of all messages to this chat that are of unknown fate, by row."""
     query = sa.select(_outbox.c.id, _outbox.c.body).where(
         # so written that SQLite takes the index of the few open rows
@@ -101,7 +101,7 @@ def _unsure(connection: sa.Connection, row: Mapping[str, Any]) -> dict[int, dict
     return {found.id: found.body for found in connection.execute(query)}
 
 
-def _seen_ids(connection: sa.Connection, row: Mapping[str, Any]) -> Seen:
+def _seen_ids(connection: sa.Connection, row: Row) -> Seen:
     channel, chat, marked_at = row["channel"], row["chat"], row["marked_at"]
     group = chat.startswith("-")
     ours = sa.select(_outbox.c.chat, _outbox.c.remote_id, _outbox.c.sent_at.label("at")).where(

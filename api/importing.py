@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from api import directory
 from api.member_cells import Entry, Problem, Reader
 from api.members_file import TITLES, Sheet
+from api.prepared import Row
 from api.tables import Hamlet, Member, Team
 from knowledge.hamlets import hamlet_key
 from knowledge.places import Gazetteer
@@ -234,8 +235,8 @@ def _put_teams(
 # --- members ---------------------------------------------------------------------------------------------------------
 
 
-def _members_of(connection: sa.Connection, teams: set[int]) -> dict[tuple[int, str], list[sa.RowMapping]]:
-    found: dict[tuple[int, str], list[sa.RowMapping]] = defaultdict(list)
+def _members_of(connection: sa.Connection, teams: set[int]) -> dict[tuple[int, str], list[Row]]:
+    found: dict[tuple[int, str], list[Row]] = defaultdict(list)
     wanted = sorted(teams)
     for at in range(0, len(wanted), 500):
         rows = connection.execute(sa.select(_member).where(_member.c.team_id.in_(wanted[at : at + 500]))).mappings()
@@ -254,10 +255,10 @@ def _holders_of(connection: sa.Connection, chats: set[str]) -> dict[str, Any]:
     return found
 
 
-def _match(one: Entry, namesakes: Sequence[sa.RowMapping]) -> sa.RowMapping | None:
+def _match(one: Entry, namesakes: Sequence[Row]) -> Row | None:
     """Who of the same team and name this is: of the same phone or chat, else one without any that contradicts."""
 
-    def same(row: sa.RowMapping) -> bool:
+    def same(row: Row) -> bool:
         return bool(
             (one.phone and one.phone == row["phone"]) or (one.telegram and one.telegram == row["telegram_chat"])
         )
@@ -292,7 +293,7 @@ def _new_row(one: Entry, team: dict[str, Any], now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _change(connection: sa.Connection, row: sa.RowMapping, said: dict[str, Any], outcome: Outcome) -> None:
+def _change(connection: sa.Connection, row: Row, said: dict[str, Any], outcome: Outcome) -> None:
     changed = {column: value for column, value in said.items() if row[column] != value}
     if not changed:
         outcome.unchanged += 1

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.albums import GATHER
+from api.prepared import Prepared
 from api.tables import Inbox
 from bot import record
 from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
@@ -16,12 +17,13 @@ from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 _COLUMNS = ("channel", "chat", "provider_id", "conversation", "body", "received_at", "next_at", "attempts", "error")
 _TABLE = Inbox.__table__  # type: ignore[attr-defined]
 _UNIQUE = ["channel", "chat", "provider_id"]
-_INSERT = {
+_ONCE = {
     "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE),
     "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE),
 }
+_INSERT = {dialect: Prepared(once) for dialect, once in _ONCE.items()}
 #: what a driver says of how many rows an INSERT wrote is not to be relied on
-_INSERT_NEW = {dialect: insert.returning(_TABLE.c.id) for dialect, insert in _INSERT.items()}
+_INSERT_NEW = {dialect: Prepared(once.returning(_TABLE.c.id)) for dialect, once in _ONCE.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,12 @@ class Arrival:
 
 def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> None:
     """Store events; those already stored are silently left alone."""
-    if arrivals:
-        connection.execute(_INSERT[connection.dialect.name], [_row(one, now) for one in arrivals])
+    _INSERT[connection.dialect.name].run(connection, [_row(one, now) for one in arrivals])
 
 
 def put_new(connection: sa.Connection, arrival: Arrival, now: datetime) -> bool:
     """Store an event. False when it was already there."""
-    return connection.execute(_INSERT_NEW[connection.dialect.name], _row(arrival, now)).first() is not None
+    return _INSERT_NEW[connection.dialect.name].first(connection, _row(arrival, now)) is not None
 
 
 def _row(one: Arrival, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from api import cases, inbox
 from api.outbox import Pen
+from api.prepared import Prepared
 from api.tables import Case, ConversationRow, JoinCode, Joined, Log
 from bot import record
 from bot.joining import CODE_LENGTH, CODE_LETTERS, code_in, continues_case
@@ -30,7 +31,7 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _log = Log.__table__  # type: ignore[attr-defined]
 _KEY = sa.bindparam("key", type_=sa.String)
-_OTHERS = (
+_OTHERS = Prepared(
     sa.select(_joined.c.conversation)
     .where(
         _joined.c.resident == sa.select(_joined.c.resident).where(_joined.c.conversation == _KEY).scalar_subquery(),
@@ -45,7 +46,7 @@ _OTHERS = (
 
 def chats(connection: sa.Connection, key: str) -> tuple[str, ...]:
     """The keys of all chats of this resident, this one first; the others in the order in which they were joined."""
-    return (key, *connection.execute(_OTHERS, {"key": key}).scalars())
+    return (key, *(other.conversation for other in _OTHERS.rows(connection, {"key": key})))
 
 
 def served_in(connection: sa.Connection, key: str) -> str:

@@ -3,8 +3,10 @@
 import sqlalchemy as sa
 
 from api import cases, commands, desk, inbox, messenger
+from api.among import Among
 from api.auth import spend_link
 from api.outbox import Pen
+from api.prepared import Prepared
 from api.tables import Case, Member, Offer
 from bot.model import Inbound, OfferExpired, Reached
 
@@ -13,16 +15,14 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _offer = Offer.__table__  # type: ignore[attr-defined]
 
 
-_OF_CHATS = sa.select(_member.c.telegram_chat, _member.c.id).where(
-    _member.c.telegram_chat.in_(sa.bindparam("chats", expanding=True))
-)
+_OF_CHATS = Prepared(sa.select(_member.c.telegram_chat, _member.c.id).where(Among(_member.c.telegram_chat, "chats")))
 
 
 def of_chats(connection: sa.Connection, chats: set[str]) -> dict[str, int]:
     """The members behind these Telegram chats, by chat."""
     if not chats:
         return {}
-    return {row.telegram_chat: row.id for row in connection.execute(_OF_CHATS, {"chats": sorted(chats)})}
+    return {row.telegram_chat: row.id for row in _OF_CHATS.rows(connection, {"chats": sorted(chats)})}
 
 
 def link(connection: sa.Connection, pen: Pen, said: Inbound) -> bool:

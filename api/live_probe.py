@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.findings import Answer, ZaloKeys
+from api.prepared import Row
 from api.probing import Prober
 from api.settings import Settings
 from api.tables import ChannelLogRow, Inbox
@@ -70,7 +71,7 @@ class Probe:
 
     # --- waiting for what arrives --------------------------------------------------------------------------------
 
-    async def came(self, instruction: str, *beginnings: str) -> sa.RowMapping | None:
+    async def came(self, instruction: str, *beginnings: str) -> Row | None:
         """The first request since the start of this item whose shape begins so; None when none came in time."""
         after = self._newest(_log)
         self.tell(f"  {instruction}")
@@ -78,18 +79,18 @@ class Probe:
         query = sa.select(_log).where(_log.c.id > after, _log.c.channel == self.name, _log.c.way == "came", wanted)
         return await self._until(lambda c: c.execute(query.order_by(_log.c.id).limit(1)).mappings().first())
 
-    async def said(self, instruction: str, right: Callable[[dict[str, Any]], bool]) -> sa.RowMapping | None:
+    async def said(self, instruction: str, right: Callable[[dict[str, Any]], bool]) -> Row | None:
         """The first message since the start of this item that is right; None when none came in time."""
         self.tell(f"  {instruction}")
         query = sa.select(_inbox).where(_inbox.c.id > self._inbox_after, _inbox.c.channel == self.name)
 
-        def look(connection: sa.Connection) -> sa.RowMapping | None:
+        def look(connection: sa.Connection) -> Row | None:
             rows = connection.execute(query.order_by(_inbox.c.id)).mappings()
             return next((row for row in rows if right(row["body"])), None)
 
         return await self._until(look)
 
-    async def _until(self, look: Callable[[sa.Connection], sa.RowMapping | None]) -> sa.RowMapping | None:
+    async def _until(self, look: Callable[[sa.Connection], Row | None]) -> Row | None:
         for _ in range(max(1, int(self.wait_s / self.look_every_s))):
             with self.engine.connect() as connection:
                 if row := look(connection):
@@ -101,7 +102,7 @@ class Probe:
         with self.engine.connect() as connection:
             return connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
 
-    def seen(self, *beginnings: str) -> sa.RowMapping | None:
+    def seen(self, *beginnings: str) -> Row | None:
         """The newest request of the whole run whose shape begins so."""
         wanted = sa.or_(*(_log.c.kind.startswith(one, autoescape=True) for one in beginnings))
         query = sa.select(_log).where(_log.c.id > self._log_after, _log.c.channel == self.name, wanted)

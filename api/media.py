@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from api.file_types import ENDINGS, SHOWN_IN_PAGES, UNKNOWN, is_picture, kind_of, sniffed, without_place
 from api.pictures import NotAPicture, rewritten
+from api.prepared import Row
 from api.tables import Media, WantedFile
 from bot.model import MediaKind
 
@@ -129,7 +130,7 @@ def insert(connection: sa.Connection, kept: Kept, conversation: str, now: dateti
     connection.execute(_INSERT[connection.dialect.name], row)
 
 
-def find(connection: sa.Connection, media_id: str) -> sa.RowMapping | None:
+def find(connection: sa.Connection, media_id: str) -> Row | None:
     return connection.execute(sa.select(_media).where(_media.c.id == media_id)).mappings().first()
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from api import away, carried, cases, commands, courses, crew, desk, held, linked, media, messenger, windows
 from api.cases import Desk
 from api.outbox import Pen
+from api.prepared import Row
 from api.tables import Case, Inbox, Member
 from bot import record
 from bot.model import (
@@ -148,7 +149,7 @@ def _meant(connection: sa.Connection, said: Inbound) -> int | None:
     return answered or held.case_of(connection, said.chat, said.reply_to)
 
 
-def _unsendable(said: Inbound, case: sa.RowMapping) -> str:
+def _unsendable(said: Inbound, case: Row) -> str:
     """Why a message cannot go to the resident of this case, for its writer; "" when it can."""
     if said.point is not None:
         return "Vị trí chưa gửi qua được cho bà con. Bạn gõ tên chỗ hẹn giúp nhé."
@@ -161,7 +162,7 @@ def _unsendable(said: Inbound, case: sa.RowMapping) -> str:
     return carried.refused(case["conversation"].partition(":")[0], said.attachments) if elsewhere else ""
 
 
-def _refusal(connection: sa.Connection, case: sa.RowMapping, member_id: int) -> str:
+def _refusal(connection: sa.Connection, case: Row, member_id: int) -> str:
     """Why this member cannot speak in this case now, for them; "" when they hold it."""
     if case["closed_at"] is not None:
         return "hồ sơ đã khép, tin chưa gửi cho bà con."
@@ -173,9 +174,7 @@ def _refusal(connection: sa.Connection, case: sa.RowMapping, member_id: int) -> 
     return f"hồ sơ đang do {holder} giữ, tin chưa gửi cho bà con."
 
 
-def _address(
-    connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: sa.RowMapping, member_id: int
-) -> None:
+def _address(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
     """Words from a member's own chat to one case: kept for a moment, and then sent. They see to whom."""
     about = _about(connection, case)
     if refused := _refusal(connection, case, member_id):
@@ -201,7 +200,7 @@ def _address(
     pen.member(said.chat, "\n".join(lines), undo, case_id=case["id"])
 
 
-def _words(said: Inbound, case: sa.RowMapping, member_id: int, pen: Pen) -> HeldWords:
+def _words(said: Inbound, case: Row, member_id: int, pen: Pen) -> HeldWords:
     text = f"{held.AGAIN}{_text(said)}" if said.edited else _text(said)
     return HeldWords(
         case=case["id"], member=member_id, message_id=said.message_id, asked_by=pen.inbox_id, text=text,
@@ -256,7 +255,7 @@ def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, memb
     return True
 
 
-def _take(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: sa.RowMapping, member_id: int) -> None:
+def _take(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
     if desk.take(connection, case["id"], member_id, pen.now, said.chat):
         answer = "Trả lời (reply) vào tin này"
         own_topic = said.group and near.topics
@@ -269,7 +268,7 @@ def _take(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: 
         _tell(pen, near, said, case, f"#{case['id']}: đã có người khác nhận, hoặc bạn đang giữ đủ hồ sơ.")
 
 
-def _ends(case: sa.RowMapping) -> tuple[tuple[str, str], ...]:
+def _ends(case: Row) -> tuple[tuple[str, str], ...]:
     ends = (("solved", "Xong rồi"), ("no_answer", "Không liên lạc được"))
     return tuple((f"close.{case['id']}.{end}", label) for end, label in ends)
 
@@ -279,7 +278,7 @@ def _close(
     near: Desk,
     pen: Pen,
     said: Inbound,
-    case: sa.RowMapping,
+    case: Row,
     member_id: int,
     outcome: Outcome,
 ) -> None:
@@ -297,7 +296,7 @@ def _told_which(
     near: Desk,
     pen: Pen,
     said: Inbound,
-    case: sa.RowMapping,
+    case: Row,
     member_id: int,
     inbox_id: int,
 ) -> None:
@@ -315,7 +314,7 @@ def _told_which(
     pen.member(said.chat, f"Gửi cho {_about(connection, case)}.", case_id=case["id"], edits=inbox_id)
 
 
-def _undo(connection: sa.Connection, pen: Pen, said: Inbound, case: sa.RowMapping, message_id: str) -> None:
+def _undo(connection: sa.Connection, pen: Pen, said: Inbound, case: Row, message_id: str) -> None:
     words = held.take_back(connection, said.chat, message_id)
     if words is None:
         pen.member(said.chat, f"{_about(connection, case)}: tin đã gửi rồi, không gỡ lại được.", case_id=case["id"])
@@ -365,7 +364,7 @@ def _tell(
     pen: Pen,
     near: Desk,
     said: Inbound,
-    case: sa.RowMapping,
+    case: Row,
     text: str,
     choices: tuple[tuple[str, str], ...] = (),
 ) -> None:
@@ -376,10 +375,10 @@ def _tell(
         pen.member(said.chat, text, choices, case_id=case["id"])
 
 
-def _of_topic(connection: sa.Connection, thread: str) -> sa.RowMapping | None:
+def _of_topic(connection: sa.Connection, thread: str) -> Row | None:
     query = sa.select(_case).where(_case.c.topic_thread == thread)
     return connection.execute(query).mappings().first() if thread else None
 
 
-def _about(connection: sa.Connection, case: sa.RowMapping) -> str:
+def _about(connection: sa.Connection, case: Row) -> str:
     return messenger.briefly(case, cases.resident_name(connection, case))

@@ -6,9 +6,8 @@ and hands to the pen; reads and decides nothing.
 
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from api.outbox import Pen
+from api.prepared import Row
 from api.words import topic as topic_name
 from bot import place_talk
 from bot.library import Library
@@ -34,7 +33,7 @@ _UNDELIVERED = {
 _IN_TOPIC = "Nhắn trong chủ đề này là bà con nhận được. Bắt đầu bằng // là nói riêng trong tổ."
 
 
-def who(library: Library, case: sa.RowMapping, name: str) -> str:
+def who(library: Library, case: Row, name: str) -> str:
     """ "#12 Bác Tư, ấp 3, xã Mỹ An Hưng"; `name` as desk.resident_name gives it."""
     try:
         place = Place(commune=case["commune"], hamlet=case["hamlet"])
@@ -44,17 +43,17 @@ def who(library: Library, case: sa.RowMapping, name: str) -> str:
     return ", ".join(part for part in (_titled(case, name), where) if part)
 
 
-def briefly(case: sa.RowMapping, name: str) -> str:
+def briefly(case: Row, name: str) -> str:
     """ "#12 Bác Tư, ấp 3"."""
     return ", ".join(part for part in (_titled(case, name), case["hamlet"]) if part)
 
 
-def chat_of(member: sa.RowMapping | None) -> str:
+def chat_of(member: Row | None) -> str:
     """Their own chat, when they can be written to there; else ""."""
     return str(member["telegram_chat"]) if member is not None and member["telegram_open"] else ""
 
 
-def opened(pen: Pen, desk: "Desk", case: sa.RowMapping, lines: tuple[str, ...], name: str) -> None:
+def opened(pen: Pen, desk: "Desk", case: Row, lines: tuple[str, ...], name: str) -> None:
     """A case that is new, or open once more, before the team's group: in its own topic where the team wants that."""
     if not desk.team_chat:
         return
@@ -67,7 +66,7 @@ def opened(pen: Pen, desk: "Desk", case: sa.RowMapping, lines: tuple[str, ...], 
     to_group(pen, desk, case, text, choices=((f"take.{case['id']}", "Nhận"),))
 
 
-def offered(pen: Pen, desk: "Desk", case: sa.RowMapping, member: sa.RowMapping, lines: tuple[str, ...]) -> None:
+def offered(pen: Pen, desk: "Desk", case: Row, member: Row, lines: tuple[str, ...]) -> None:
     if chat := chat_of(member):
         buttons = ((f"take.{case['id']}", "Nhận"), (f"decline.{case['id']}", "Không nhận được"))
         pen.member(chat, "\n".join(lines), buttons, case_id=case["id"])
@@ -75,16 +74,14 @@ def offered(pen: Pen, desk: "Desk", case: sa.RowMapping, member: sa.RowMapping, 
         alert(pen, desk, case, member, "có bà con cần giúp. Mở để nhận")
 
 
-def alert(pen: Pen, desk: "Desk", case: sa.RowMapping, member: sa.RowMapping, what: str) -> None:
+def alert(pen: Pen, desk: "Desk", case: Row, member: Row, what: str) -> None:
     """To the Zalo bot of a member who has no Telegram: that there is something, and where; nobody's words."""
     if member["alert_chat"] and not chat_of(member):
         where = f": {desk.public_url}/team/case/{case['id']}" if desk.public_url else " bàn của tổ."
         pen.member(member["alert_chat"], f"Hồ sơ #{case['id']}: {what}{where}", case_id=case["id"], channel="zalo_bot")
 
 
-def relayed(
-    pen: Pen, desk: "Desk", case: sa.RowMapping, holder: sa.RowMapping | None, name: str, said: Relay, answered: str
-) -> None:
+def relayed(pen: Pen, desk: "Desk", case: Row, holder: Row | None, name: str, said: Relay, answered: str) -> None:
     """A resident's words to whoever holds their case; while it waits, to the team's group and the console.
 
     `answered` are the words of ours that they answer, where their channel says so.
@@ -95,13 +92,13 @@ def relayed(
     to_holder(pen, desk, case, holder, text, said.attachments)
 
 
-def taken(pen: Pen, desk: "Desk", case: sa.RowMapping, called: str) -> None:
+def taken(pen: Pen, desk: "Desk", case: Row, called: str) -> None:
     """The topic is told who answers from another place."""
     if desk.topics and case["served_in"] != desk.team_chat:
         to_group(pen, desk, case, f"#{case['id']}: {called} đã nhận.")
 
 
-def left(pen: Pen, desk: "Desk", case: sa.RowMapping, holder: sa.RowMapping | None, name: str) -> None:
+def left(pen: Pen, desk: "Desk", case: Row, holder: Row | None, name: str) -> None:
     """The resident went back to the bot, and so ended the case."""
     if holder is not None:
         gone = "đã quay lại với trợ lý tự động. Hồ sơ khép lại."
@@ -109,14 +106,14 @@ def left(pen: Pen, desk: "Desk", case: sa.RowMapping, holder: sa.RowMapping | No
     ended(pen, desk, case, name)
 
 
-def ended(pen: Pen, desk: "Desk", case: sa.RowMapping, name: str) -> None:
+def ended(pen: Pen, desk: "Desk", case: Row, name: str) -> None:
     """However it ended: the topic is put away."""
     if desk.topics:
         called = f"✅ {briefly(case, name)}"
         pen.member(desk.team_chat, called, case_id=case["id"], lane=_lane(desk, case), topic="done")
 
 
-def undelivered(pen: Pen, desk: "Desk", case: sa.RowMapping, holder: sa.RowMapping | None, name: str, why: str) -> None:
+def undelivered(pen: Pen, desk: "Desk", case: Row, holder: Row | None, name: str, why: str) -> None:
     """The holder learns that their words did not reach the resident."""
     to_holder(pen, desk, case, holder, f"{briefly(case, name)}: {_UNDELIVERED[why]}")
 
@@ -124,8 +121,8 @@ def undelivered(pen: Pen, desk: "Desk", case: sa.RowMapping, holder: sa.RowMappi
 def to_holder(
     pen: Pen,
     desk: "Desk",
-    case: sa.RowMapping,
-    holder: sa.RowMapping | None,
+    case: Row,
+    holder: Row | None,
     text: str,
     attachments: tuple[Attachment, ...] = (),
 ) -> None:
@@ -143,7 +140,7 @@ def to_holder(
 def to_group(
     pen: Pen,
     desk: "Desk",
-    case: sa.RowMapping,
+    case: Row,
     text: str,
     attachments: tuple[Attachment, ...] = (),
     choices: tuple[tuple[str, str], ...] = (),
@@ -152,7 +149,7 @@ def to_group(
     pen.member(desk.team_chat, text, choices, attachments, **place_in_group(desk, case))
 
 
-def place_in_group(desk: "Desk", case: sa.RowMapping) -> dict[str, Any]:
+def place_in_group(desk: "Desk", case: Row) -> dict[str, Any]:
     """What Pen.member must know of a case's place in the group."""
     return {"case_id": case["id"], "lane": _lane(desk, case), "topic": "in" if desk.topics else ""}
 
@@ -162,9 +159,9 @@ def _shortened(text: str) -> str:
     return first if len(first) <= MOST_QUOTED else first[: MOST_QUOTED - 1].rstrip() + "…"
 
 
-def _lane(desk: "Desk", case: sa.RowMapping) -> str:
+def _lane(desk: "Desk", case: Row) -> str:
     return f"telegram:{desk.team_chat}#{case['id']}"
 
 
-def _titled(case: sa.RowMapping, name: str) -> str:
+def _titled(case: Row, name: str) -> str:
     return f"#{case['id']} {name if name.startswith('Bác ') else f'Bác {name}'}"

@@ -3,7 +3,7 @@
 Sent when the hours begin in which members are asked; who is not on duty, or has nothing waiting, reads nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from api import cases, messenger, moves
 from api.cases import Desk
 from api.outbox import Pen
+from api.prepared import Row
 from api.tables import Case, Member, Timer
 from bot import record
 from bot.handoff import Hours
@@ -57,7 +58,7 @@ def begin(connection: sa.Connection, near: Desk, pen: Pen) -> None:
             pen.member(chat, "\n".join(lines), tuple((f"take.{one['id']}", label.format(one["id"])) for one in named))
 
 
-def near_to(member: sa.RowMapping, waiting: Iterable[sa.RowMapping]) -> list[sa.RowMapping]:
+def near_to(member: Row, waiting: Iterable[Row]) -> list[Row]:
     """What a member could take: their hamlet's before their commune's; at the province's desk all of the province."""
     if not member["commune"]:
         return [case for case in waiting if case["province"] == member["province"]]
@@ -68,10 +69,10 @@ def near_to(member: sa.RowMapping, waiting: Iterable[sa.RowMapping]) -> list[sa.
 def _lines(
     connection: sa.Connection,
     near: Desk,
-    member: sa.RowMapping,
-    waiting: list[sa.RowMapping],
-    mine: list[sa.RowMapping],
-    cases: list[sa.RowMapping],
+    member: Row,
+    waiting: list[Row],
+    mine: Sequence[Row],
+    cases: Sequence[Row],
 ) -> list[str]:
     """Empty when there is nothing to tell."""
     lines: list[str] = []
@@ -92,11 +93,11 @@ def _lines(
     return lines
 
 
-def _is_late(case: sa.RowMapping) -> bool:
+def _is_late(case: Row) -> bool:
     return bool(case["misses"])
 
 
-def _about(connection: sa.Connection, near: Desk, case: sa.RowMapping) -> str:
+def _about(connection: sa.Connection, near: Desk, case: Row) -> str:
     since = case["opened_at"].astimezone(VIETNAM)
     name, where = cases.resident_name(connection, case), cases.place_name(near.library, case)
     return f"Hồ sơ #{case['id']} · {name} · {where} · từ {since:%H:%M %d/%m}"

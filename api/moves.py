@@ -12,7 +12,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from api import cases, joins, messenger, nearest
+from api.among import Among
 from api.outbox import Pen
+from api.prepared import Prepared, Row
 from api.tables import Case, Leave, Member, Moment, Offer, Team, Timer
 from bot import handoff, record
 from bot.handoff import Around, Candidate, Claimed, Happening, Hours, Ladder, Move, Offered, OpenOffer
@@ -54,33 +56,32 @@ AVAILABLE = sa.and_(
     _member.c.duty_to_minute > _MINUTE,
     ~_AWAY,
 )
-# Asked for every case, so built once: SQLAlchemy needs longer to put a query together than SQLite to answer it.
 _THIS = _member.c.id == sa.bindparam("member")
-_HOLD = sa.select(_member.c.id).where(_THIS, AVAILABLE, _HAS_HANDS).with_for_update()
-_STILL_FREE = sa.select(_member.c.id).where(
-    _member.c.id.in_(sa.bindparam("members", expanding=True)), AVAILABLE, _HAS_HANDS
-)  # fmt: skip
+_HOLD = Prepared(sa.select(_member.c.id).where(_THIS, AVAILABLE, _HAS_HANDS).with_for_update())
+_STILL_FREE = Prepared(sa.select(_member.c.id).where(Among(_member.c.id, "members"), AVAILABLE, _HAS_HANDS))
 _ONE_MORE = (
     _member.update()
     .where(_THIS, _member.c.open_cases < _member.c.capacity)
     .values(open_cases=_member.c.open_cases + 1)
 )  # fmt: skip
 _CLAIM, _CLAIM_ON_DUTY = (
-    _ONE_MORE.returning(_member.c.id), _ONE_MORE.where(AVAILABLE).returning(_member.c.id)
+    Prepared(_ONE_MORE.returning(_member.c.id)), Prepared(_ONE_MORE.where(AVAILABLE).returning(_member.c.id))
 )  # fmt: skip
-_FREED = (
+_FREED = Prepared(
     _member.update()
     .where(_THIS)
     .values(open_cases=_member.c.open_cases - 1, idle_since=sa.bindparam("now", type_=Moment))
 )  # fmt: skip
-_PUT_OFFER = _offer.insert()
-_END_OFFERS = (
+_PUT_OFFER = Prepared(_offer.insert())
+_END_OFFERS = Prepared(
     _offer.update()
     .where(_offer.c.case_id == sa.bindparam("case"), _offer.c.answered_at.is_(None))
     .values(answer=sa.bindparam("how"), answered_at=sa.bindparam("now", type_=Moment))
 )
-_OPEN_OFFER = sa.select(_offer.c.member_id, _offer.c.expires_at).where(
-    _offer.c.case_id == sa.bindparam("case"), _offer.c.answered_at.is_(None)
+_OPEN_OFFER = Prepared(
+    sa.select(_offer.c.member_id, _offer.c.expires_at).where(
+        _offer.c.case_id == sa.bindparam("case"), _offer.c.answered_at.is_(None)
+    )
 )
 
 
@@ -91,9 +92,9 @@ def at(now: datetime) -> dict[str, Any]:
     return {"now": now, "today": local.date(), "weekday": 1 << local.weekday(), "minute": minute}
 
 
-def facts(connection: sa.Connection, row: sa.RowMapping) -> handoff.Case:
+def facts(connection: sa.Connection, row: Row) -> handoff.Case:
     """What decides about a case, from its row and its open offer."""
-    offer = connection.execute(_OPEN_OFFER, {"case": row["id"]}).first()
+    offer = _OPEN_OFFER.first(connection, {"case": row["id"]})
     case = handoff.Case(
         ladder=record.read(Ladder, row["ladder"]),
         offer=OpenOffer(member=offer.member_id, expires_at=offer.expires_at) if offer else None,
@@ -117,7 +118,7 @@ class Step:
     """One move of one case. Without a desk and a pen nobody can be offered it: a turn does that a moment later."""
 
     def __init__(
-        self, connection: sa.Connection, row: sa.RowMapping, now: datetime, desk: cases.Desk | None = None,
+        self, connection: sa.Connection, row: Row, now: datetime, desk: cases.Desk | None = None,
         pen: Pen | None = None,
     ) -> None:  # fmt: skip
         self.connection, self.row, self.now, self.desk, self.pen = connection, row, now, desk, pen
@@ -166,14 +167,14 @@ class Step:
         for act in move.acts:
             if isinstance(act, Claimed | Offered):
                 question = _HOLD if isinstance(act, Offered) else _CLAIM_ON_DUTY if act.on_duty else _CLAIM
-                if not self.connection.execute(question, {"member": act.member, **at(self.now)}).first():
+                if not question.first(self.connection, {"member": act.member, **at(self.now)}):
                     return act
         return None
 
     def _still_free(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Those whose rows would not refuse: on a day when everybody's hands are full, one question for all."""
         ids = {"members": [one.member for one in candidates], **at(self.now)}
-        free = set(self.connection.execute(_STILL_FREE, ids).scalars()) if candidates else set()
+        free = {row.id for row in _STILL_FREE.rows(self.connection, ids)}
         return tuple(one for one in candidates if one.member in free)
 
     def _save(self, case: handoff.Case) -> None:
@@ -202,7 +203,7 @@ class Step:
             case Claimed():
                 pass  # done before anything else
             case handoff.Freed(member=member):
-                self.connection.execute(_FREED, {"member": member, "now": self.now})
+                _FREED.run(self.connection, {"member": member, "now": self.now})
                 wake_longest_waiting(self.connection, member, self.now, but=self.case_id)
             case handoff.ToldWaits(promised_at=promised_at, late=late):
                 event = CaseWaits(case=self.case_id, promised_at=promised_at, late=late)
@@ -228,7 +229,7 @@ class Step:
             "case_id": self.case_id, "member_id": act.member, "rung": act.rung, "reason": act.reason,
             "offered_at": self.now, "expires_at": act.expires_at, "answer": "",
         }  # fmt: skip
-        self.connection.execute(_PUT_OFFER, offer)
+        _PUT_OFFER.run(self.connection, offer)
         self._log("offered", act.member, detail=f"{act.rung}: {act.reason}")
         if self.desk and self.pen:
             lines = cases.summary(self.connection, self.desk.library, self.row)
@@ -321,4 +322,4 @@ def wake_longest_waiting(connection: sa.Connection, member_id: int, now: datetim
 
 
 def _end_offers(connection: sa.Connection, case_id: int, answer: str, now: datetime) -> None:
-    connection.execute(_END_OFFERS, {"case": case_id, "how": answer, "now": now})
+    _END_OFFERS.run(connection, {"case": case_id, "how": answer, "now": now})

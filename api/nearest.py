@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.directory import HOUSEHOLDS_MOST, NOW_CALLED, meant_key, skill_bit
+from api.prepared import Prepared
 from api.tables import Case, Leave, Member, Moment
 from bot.handoff import Candidate, Rung
 from bot.said import VIETNAM
@@ -146,7 +147,7 @@ def _around() -> sa.Select[Any]:
     return inside.order_by(*_best_first(free)).limit(_number(MOST))
 
 
-_LADDER, _AROUND = _ladder(), _around()
+_LADDER, _AROUND = Prepared(_ladder()), Prepared(_around())
 
 
 def candidates(
@@ -168,7 +169,7 @@ def candidates(
         "commune": at.commune, "province": at.province, "key": meant_key(connection, at.commune, at.hamlet),
         "lat": at.lat, "lon": at.lon, "squeeze": math.cos(math.radians(at.lat)) * _KM_A_DEGREE,
     }  # fmt: skip
-    found = [_rung(row) for row in connection.execute(_LADDER, asked)]
+    found = [_rung(row) for row in _LADDER.rows(connection, asked)]
     local = sum(one.rung in ("hamlet", "commune") for one in found)
     if spot is not None and local < MOST:
         above = sum(one.rung != "province" for one in found)
@@ -204,7 +205,7 @@ def _near(connection: sa.Connection, asked: dict[str, Any]) -> list[Candidate]:
             "south": asked["lat"] - up, "north": asked["lat"] + up, "west": asked["lon"] - aside,
             "east": asked["lon"] + aside, "circle_km2": circle_km**2,
         }  # fmt: skip
-        rows = list(connection.execute(_AROUND, asked | circle))
+        rows = _AROUND.rows(connection, asked | circle)
         if len(rows) == MOST:
             break
     return [_candidate(row, "near", f"gần nhất, cách khoảng {row.km2**0.5:.0f} km") for row in rows]

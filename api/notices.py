@@ -19,6 +19,7 @@ from api import cases, inbox
 from api.auth import Member
 from api.house import House
 from api.outbox import Pen, Status
+from api.prepared import Prepared, Row
 from api.tables import ConversationRow, Inbox, Joined, Log, Notice, NoticeTo, Outbox, Reader
 from api.tables import Member as MemberTable
 from bot.capabilities import CHANNELS
@@ -67,8 +68,11 @@ def _put_reader(insert: Any) -> Any:
     return insert.on_conflict_do_update(index_elements=["conversation"], set_={**told, "wished_at": since})
 
 
-_PUT_READER = {"sqlite": _put_reader(sqlite.insert(_reader)), "postgresql": _put_reader(postgresql.insert(_reader))}
-_FORGET_READER = _reader.delete().where(_reader.c.conversation == sa.bindparam("key"))
+_PUT_READER = {
+    name: Prepared(_put_reader(insert))
+    for name, insert in (("sqlite", sqlite.insert(_reader)), ("postgresql", postgresql.insert(_reader)))
+}
+_FORGET_READER = Prepared(_reader.delete().where(_reader.c.conversation == sa.bindparam("key")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +134,11 @@ def know(connection: sa.Connection, library: Library, key: str, state: Conversat
         "conversation": key, "province": cases.province_of(library, commune), "commune": commune, "hamlet": hamlet,
         "hamlet_key": hamlet_key(hamlet), "wish": state.notices, "wished_at": now if state.notices else None,
     }  # fmt: skip
-    connection.execute(_PUT_READER[connection.dialect.name], row)
+    _PUT_READER[connection.dialect.name].run(connection, row)
 
 
 def forget(connection: sa.Connection, key: str) -> None:
-    connection.execute(_FORGET_READER, {"key": key})
+    _FORGET_READER.run(connection, {"key": key})
 
 
 def erase(connection: sa.Connection, key: str) -> None:
@@ -253,7 +257,7 @@ def draft_of(row: Any) -> Draft:
     )  # fmt: skip
 
 
-def find(connection: sa.Connection, notice_id: int, *, lock: bool = False) -> sa.RowMapping | None:
+def find(connection: sa.Connection, notice_id: int, *, lock: bool = False) -> Row | None:
     query = sa.select(_notice).where(_notice.c.id == notice_id)
     return connection.execute(query.with_for_update() if lock else query).mappings().first()
 
@@ -581,7 +585,7 @@ def wishes(connection: sa.Connection, me: Member) -> dict[str, int]:
     return {wish: found[wish] for wish in ("yes", "no", "")}
 
 
-def listed(connection: sa.Connection, me: Member, most: int) -> tuple[sa.RowMapping, ...]:
+def listed(connection: sa.Connection, me: Member, most: int) -> tuple[Row, ...]:
     """The newest first: their own, and those of their place."""
     query = sa.select(_notice).where(sa.or_(_notice.c.province == me.province, _notice.c.written_by == me.id))
     rows = connection.execute(query.order_by(_notice.c.id.desc()).limit(5 * most)).mappings()

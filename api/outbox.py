@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from api.prepared import Prepared
 from api.tables import Outbox
 from bot import record
 from bot.model import Attachment, Choice, Reply
@@ -38,7 +39,7 @@ UNKNOWN_FATE = "unknown fate"
 #: and of one that was sent again without being asked about: whoever reads it may have it twice
 SENT_AGAIN = "sent again, its first fate is unknown"
 
-_ON_THE_WIRE = (
+_ON_THE_WIRE = Prepared(
     sa.select(_outbox.c.id)
     .where(
         # so written that SQLite takes the index of the few open rows, and not the chat's with all that it ever had
@@ -48,8 +49,8 @@ _ON_THE_WIRE = (
     )
     .limit(1)
 )
-_INSERT = _outbox.insert()
-_VOID = (
+_INSERT = Prepared(_outbox.insert())
+_VOID = Prepared(
     _outbox.update()
     .where(_outbox.c.lane == sa.bindparam("row"), _outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"),
            _outbox.c.conversation == sa.bindparam("row"), _outbox.c.epoch < sa.bindparam("epoch_now"))
@@ -59,7 +60,7 @@ _VOID = (
 
 def on_the_wire(connection: sa.Connection, channel: str, chat: str) -> bool:
     """Whether a message to this chat may have arrived whose id is not written down yet."""
-    return connection.execute(_ON_THE_WIRE, {"place": f"{channel}:{chat}"}).first() is not None
+    return _ON_THE_WIRE.first(connection, {"place": f"{channel}:{chat}"}) is not None
 
 
 @dataclass(slots=True)
@@ -162,10 +163,8 @@ def _joins(row: dict[str, Any]) -> bool:
 
 def void(connection: sa.Connection, epochs: list[tuple[str, int]]) -> None:
     """These talks have changed hands: what was written before and has not begun to be sent never will be."""
-    if epochs:
-        connection.execute(_VOID, [{"row": key, "epoch_now": epoch} for key, epoch in epochs])
+    _VOID.run(connection, [{"row": key, "epoch_now": epoch} for key, epoch in epochs])
 
 
 def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(_INSERT, rows)
+    _INSERT.run(connection, rows)

@@ -8,7 +8,7 @@ that is harmless, else held for a person to see. A slow chat holds up its own la
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,10 +18,12 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import fate, inbox
+from api.among import Among
 from api.carried import as_sent
 from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier, UnknownFate
 from api.house import House
 from api.outbox import SENT_AGAIN, SPOKEN, UNKNOWN_FATE, Status
+from api.prepared import Prepared, Row
 from api.store import StoreBusy, is_dead, owner
 from api.tables import Case, ConversationRow, Outbox, Pause
 from api.voice import NotSpoken
@@ -65,6 +67,7 @@ _DUE = (
     .where(
         *_QUEUED,
         _outbox.c.next_at <= sa.bindparam("now"),
+        ~Among(_outbox.c.channel, "full"),  # channels that have enough on the wire
         ~sa.exists().where(
             _pause.c.until > sa.bindparam("now"),
             sa.or_(_pause.c.place == _outbox.c.channel, _pause.c.place == _outbox.c.channel + ":" + _outbox.c.chat),
@@ -98,19 +101,17 @@ _DUE = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True, of=_outbox)  # two processes share the work instead of waiting for each other
 )
-#: what is due, of all channels but those that have enough on the wire
-_MARK, _MARK_BESIDE = (
+_MARK = Prepared(
     _outbox.update()
     # asked again here: on PostgreSQL another process may have marked the row since the subquery saw it
-    .where(_outbox.c.id.in_(due.scalar_subquery()), _outbox.c.status == sa.text("0"))
+    .where(_outbox.c.id.in_(_DUE.scalar_subquery()), _outbox.c.status == sa.text("0"))
     .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
             # of a message of unknown fate the first try counts: that one may have arrived
             marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
     .returning(*_outbox.c)
-    for due in (_DUE, _DUE.where(_outbox.c.channel.not_in(sa.bindparam("full", expanding=True))))
 )  # fmt: skip
 #: of what we began ourselves, under the name of then
-_SETTLE = (
+_SETTLE = Prepared(
     _outbox.update()
     .where(_outbox.c.id == sa.bindparam("row"), sa.or_(
         sa.and_(_outbox.c.status == sa.text("1"), _outbox.c.owner == sa.bindparam("by")),
@@ -120,14 +121,14 @@ _SETTLE = (
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
             quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
 )  # fmt: skip
-_HEARD = sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bindparam("key"))
+_HEARD = Prepared(sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bindparam("key")))
 #: what is due already waits for something else, and hears of that
-_NEXT_DUE = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now"))
+_NEXT_DUE = Prepared(sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now")))
 _PAUSE = {
     name: insert.on_conflict_do_update(index_elements=["place"], set_={"until": insert.excluded.until})
     for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
-_PAUSE_ENDS = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
+_PAUSE_ENDS = Prepared(sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now")))
 _OWNERS = sa.select(_outbox.c.owner).where(_outbox.c.status == sa.text("1")).distinct()
 
 
@@ -221,19 +222,16 @@ class Sender:
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
-    ) -> tuple[list[Mapping[str, Any]], datetime | None]:
+    ) -> tuple[list[Row], datetime | None]:
         if results:
             _settle(connection, results, now)
         if any(one.status == Status.QUEUED for one in results):
             connection.execute(_VOID)  # while it was on the wire its talk may have changed hands
         if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
             self._sweep(connection, now)
-        mark = {"now": now, "most": room, "owner": owner(connection)}
-        marked = (
-            connection.execute(_MARK_BESIDE, {**mark, "full": list(full)}) if full else connection.execute(_MARK, mark)
-        )
-        rows: list[Mapping[str, Any]] = [dict(row) for row in marked.mappings()]
-        soon = [connection.execute(query, {"now": now}).scalar() for query in (_NEXT_DUE, _PAUSE_ENDS)]
+        mark = {"now": now, "most": room, "owner": owner(connection), "full": full}
+        rows = _MARK.mappings(connection, mark)
+        soon = [query.scalar(connection, {"now": now}) for query in (_NEXT_DUE, _PAUSE_ENDS)]
         return sorted(rows, key=lambda row: row["id"]), min(filter(None, soon), default=None)
 
     def _ended(self, connection: sa.Connection, results: list[Result], begun: set[int]) -> None:
@@ -256,7 +254,7 @@ class Sender:
 
     # --- one message ---------------------------------------------------------------------------------------------
 
-    async def _send(self, row: Mapping[str, Any], marked_at: float) -> None:
+    async def _send(self, row: Row, marked_at: float) -> None:
         """`marked_at`: time.monotonic() when the mark was begun."""
         structlog.contextvars.bind_contextvars(event_id=row["inbox_id"])  # of this task alone
         try:
@@ -283,14 +281,14 @@ class Sender:
         self.busy[row["channel"]] -= 1
         self.house.news.tell(["outbox"])
 
-    async def _try(self, row: Mapping[str, Any]) -> Result:
+    async def _try(self, row: Row) -> Result:
         now = self.house.now()
         channel = self.house.channels.get(row["channel"])
         if channel is None:
             return _result(row, Status.DEAD, now, error=f"channel {row['channel']} is off")
         outgoing = self._pictured(row, _outgoing(row))
         if channel.capabilities.window_hours:
-            heard_at = await self.house.store.read(lambda c: c.execute(_HEARD, {"key": row["conversation"]}).scalar())
+            heard_at = await self.house.store.read(lambda c: _HEARD.scalar(c, {"key": row["conversation"]}))
             bots, members = (open_until(channel.capabilities, heard_at, human=human) for human in (False, True))
             closes = members if outgoing.human else bots
             if closes and closes <= now:
@@ -338,7 +336,7 @@ class Sender:
         return _result(row, Status.SENT, now, remote_id=receipt.remote_id, sent_at=self.house.now(), topic_of=made,
                        quota=receipt.quota, error=again)  # fmt: skip
 
-    async def _spoken(self, row: Mapping[str, Any], outgoing: Outgoing) -> Outgoing | None:
+    async def _spoken(self, row: Row, outgoing: Outgoing) -> Outgoing | None:
         """A message that is read aloud. None: nothing is to be sent, for the words themselves have gone before.
 
         That an engine fails is said once in a talk, until it speaks again.
@@ -359,7 +357,7 @@ class Sender:
         )
         return replace(outgoing, attachments=(as_sent(channel, spoken, sound.content_type),))
 
-    def _pictured(self, row: Mapping[str, Any], outgoing: Outgoing) -> Outgoing:
+    def _pictured(self, row: Row, outgoing: Outgoing) -> Outgoing:
         """With the picture of its step, where the channel shows any; the text says the same without."""
         shown = self.house.shelf.library.pictures.get(row["body"].get("picture", ""))
         if shown is None or not self.house.channels[row["channel"]].capabilities.photo_out:
@@ -367,7 +365,7 @@ class Sender:
         photo = Attachment(kind="photo", ref=PICTURE + shown.name, name=shown.file.name, size_bytes=shown.size_bytes)
         return replace(outgoing, attachments=(*outgoing.attachments, photo))
 
-    async def _carried(self, row: Mapping[str, Any], outgoing: Outgoing) -> Receipt:
+    async def _carried(self, row: Row, outgoing: Outgoing) -> Receipt:
         """A picture that the provider refuses takes none of the words with it."""
         try:
             return await self.carrier.carry(row["channel"], row["id"], outgoing)
@@ -378,7 +376,7 @@ class Sender:
             log.warning("sent_without_picture", channel=row["channel"], error=str(error))
         return await self.carrier.carry(row["channel"], row["id"], replace(outgoing, attachments=files))
 
-    def _failed(self, row: Mapping[str, Any], error: SendError) -> Result:
+    def _failed(self, row: Row, error: SendError) -> Result:
         now = self.house.now()
         if error.misconfigured:
             self.house.worries[row["channel"]] = str(error)
@@ -420,7 +418,7 @@ def _take_over(connection: sa.Connection, dead: list[str], now: datetime) -> int
     return len(found)
 
 
-def _outgoing(row: Mapping[str, Any]) -> Outgoing:
+def _outgoing(row: Row) -> Outgoing:
     body = row["body"]
     reply = record.read(Reply, body)
     if body.get("native"):
@@ -433,7 +431,7 @@ def _outgoing(row: Mapping[str, Any]) -> Outgoing:
     )  # fmt: skip
 
 
-def _aimed(connection: sa.Connection, row: Mapping[str, Any], outgoing: Outgoing) -> Outgoing:
+def _aimed(connection: sa.Connection, row: Row, outgoing: Outgoing) -> Outgoing:
     """With what only the messages before it in its lane could give: the topic of its case, the message it changes."""
     topic, changes = row["body"].get("topic", ""), row["body"].get("edits")
     if topic and topic != "open":
@@ -447,13 +445,13 @@ def _aimed(connection: sa.Connection, row: Mapping[str, Any], outgoing: Outgoing
     return outgoing
 
 
-def _later(row: Mapping[str, Any], now: datetime, why: str) -> Result:
+def _later(row: Row, now: datetime, why: str) -> Result:
     """Back-off: 0.5, 1, 2 ... seconds up to half an hour, spread by the row's number so that not all come at once."""
     pause_s = min(1800.0, 0.5 * 2 ** (row["attempts"] - 1)) * (1 + row["id"] % 10 / 20)
     return _result(row, Status.QUEUED, now + timedelta(seconds=pause_s), error=why)
 
 
-def _result(row: Mapping[str, Any], status: Status, next_at: datetime, **more: Any) -> Result:
+def _result(row: Row, status: Status, next_at: datetime, **more: Any) -> Result:
     return Result(row=row["id"], owner=row["owner"], status=status, next_at=next_at, **more)
 
 
@@ -465,7 +463,7 @@ def _settle(connection: sa.Connection, results: list[Result], now: datetime) -> 
          "error": r.error, "quota": r.quota, "sent_at": r.sent_at}
         for r in results
     ]  # fmt: skip
-    connection.execute(_SETTLE, rows)
+    _SETTLE.run(connection, rows)
     told = []
     for one in results:
         if one.paused:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from api import cases, joins
 from api.auth import Member
 from api.outbox import Pen
+from api.prepared import Row
 from api.tables import SurveyAnswer
 from bot.flow import Ask, Choose, Flow
 from bot.library import Library
@@ -153,7 +154,7 @@ def table(connection: sa.Connection, library: Library, lead: Member, flow: Flow)
         sa.select(_answer).where(_answer.c.survey == flow.id, _answer.c.question.in_(asked), *_seen_by(lead))
         .order_by(_answer.c.respondent)
     ).mappings()  # fmt: skip
-    by: dict[str, list[sa.RowMapping]] = {}
+    by: dict[str, list[Row]] = {}
     for row in rows:
         by.setdefault(row["respondent"], []).append(row)
     head = ("Số", "Ngày", "Xã, phường", *(_words(flow, one) for one in asked))
@@ -161,7 +162,7 @@ def table(connection: sa.Connection, library: Library, lead: Member, flow: Flow)
     return (head, *(_row(library, flow, number, one) for number, one in enumerate(told, 1)))
 
 
-def _row(library: Library, flow: Flow, number: int, answers: Sequence[sa.RowMapping]) -> tuple[str, ...]:
+def _row(library: Library, flow: Flow, number: int, answers: Sequence[Row]) -> tuple[str, ...]:
     said = {row["question"]: row["answer"] or SKIPPED for row in answers}
     for one in questions(flow):
         if _asks_place(flow, one) and said.get(one, SKIPPED) != SKIPPED:

@@ -33,9 +33,11 @@ from api import (
     outbox,
     surveys,
 )
+from api.among import Among
 from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
+from api.prepared import Prepared
 from api.store import StoreBusy
 from api.tables import ConversationRow, Inbox, Log, Miss, Outbox, Timer
 from bot import record
@@ -97,52 +99,53 @@ _miss = Miss.__table__  # type: ignore[attr-defined]
 
 _CASE_KINDS = {cls.__name__ for cls in get_args(CaseEvent)}
 
-_OPEN = (
+_OPEN = Prepared(
     sa.select(_inbox.c.conversation, _inbox.c.channel, _inbox.c.chat)
     .where(_inbox.c.done_at.is_(None), _inbox.c.next_at <= sa.bindparam("now"))
     .order_by(_inbox.c.id)
     .limit(MOST_EVENTS)
 )
 _NEW = {
-    "sqlite": sqlite.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
-    "postgresql": postgresql.insert(_conversation).on_conflict_do_nothing(index_elements=["key"]),
+    name: Prepared(insert.on_conflict_do_nothing(index_elements=["key"]))
+    for name, insert in (("sqlite", sqlite.insert(_conversation)), ("postgresql", postgresql.insert(_conversation)))
 }
-_KNOWN = sa.select(_conversation.c.key).where(_conversation.c.key.in_(sa.bindparam("keys", expanding=True)))
-_LOCK = (
+_KNOWN = Prepared(sa.select(_conversation.c.key).where(Among(_conversation.c.key, "keys")))
+_LOCK = Prepared(
     sa.select(_conversation.c.key, _conversation.c.state, _conversation.c.name, _conversation.c.heard_at)
-    .where(_conversation.c.key.in_(sa.bindparam("keys", expanding=True)))
+    .where(Among(_conversation.c.key, "keys"))
     .with_for_update(skip_locked=True, key_share=True)
 )
-_EVENTS = (
+_EVENTS = Prepared(
     sa.select(_inbox.c.id, _inbox.c.conversation, _inbox.c.channel, _inbox.c.chat, _inbox.c.body, _inbox.c.attempts,
               _inbox.c.received_at, _inbox.c.next_at)
-    .where(_inbox.c.conversation.in_(sa.bindparam("keys", expanding=True)), _inbox.c.done_at.is_(None))
+    .where(Among(_inbox.c.conversation, "keys"), _inbox.c.done_at.is_(None))
     .order_by(_inbox.c.id)
     .limit(2 * MOST_EVENTS)
 )  # fmt: skip
-_DONE = _inbox.update().where(_inbox.c.id.in_(sa.bindparam("ids", expanding=True))).values(done_at=sa.bindparam("now"))
-_LATER = (
+_DONE = Prepared(_inbox.update().where(Among(_inbox.c.id, "ids")).values(done_at=sa.bindparam("now")))
+_LATER = Prepared(
     _inbox.update()
     .where(_inbox.c.id == sa.bindparam("row"))
     .values(attempts=sa.bindparam("tried"), next_at=sa.bindparam("again_at"), error=sa.bindparam("why"))
 )
-_REWRITE = _inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("to"))
+_REWRITE = Prepared(_inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("to")))
+_WRITE_LOG = Prepared(_log.insert())
 #: what stands in other chats: a resident's words before members. Word for word the index's own
 _COPIES = sa.text("conversation <> channel || ':' || chat")
-_ERASE = (
+_ERASE = Prepared(
     _inbox.update()
     .where(_inbox.c.channel == sa.bindparam("channel_of"), _inbox.c.chat == sa.bindparam("chat_of"),  # the index
            _inbox.c.conversation == sa.bindparam("of"), _inbox.c.id <= sa.bindparam("until"),
            _inbox.c.done_at.is_not(None))
     .values(body=sa.bindparam("to"))
 )  # fmt: skip
-_SAVE = (
+_SAVE = Prepared(
     _conversation.update()
     .where(_conversation.c.key == sa.bindparam("row"))
     .values(state=sa.bindparam("state"), epoch=sa.bindparam("epoch"), name=sa.bindparam("name"),
             heard_at=sa.bindparam("heard"), updated_at=sa.bindparam("updated_at"))
 )  # fmt: skip
-_UNSET = _timer.delete().where(_timer.c.key.in_(sa.bindparam("keys", expanding=True)))
+_UNSET = Prepared(_timer.delete().where(Among(_timer.c.key, "keys")))
 
 
 @dataclass(slots=True)
@@ -231,7 +234,7 @@ class Turns:
     async def _one_by_one(self) -> Batch:
         """A whole batch failed in the database: find the conversation that did it, and leave its event for later."""
         now = self.house.now()
-        keys = await self.house.store.read(lambda c: [row.conversation for row in c.execute(_OPEN, {"now": now})])
+        keys = await self.house.store.read(lambda c: [row.conversation for row in _OPEN.rows(c, {"now": now})])
         whole = Batch()
         for key in dict.fromkeys(keys):
             try:
@@ -247,7 +250,7 @@ class Turns:
 
 def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -> Batch:
     """One transaction of turns: each conversation's events in order. `only`: this conversation's first event alone."""
-    opened = {row.conversation: row for row in connection.execute(_OPEN, {"now": now})}
+    opened = {row.conversation: row for row in _OPEN.rows(connection, {"now": now})}
     if only:
         opened = {key: row for key, row in opened.items() if key == only}
     batch = Batch()
@@ -258,21 +261,21 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     locked = _locked(connection, list(opened))
     if missing := opened.keys() - locked.keys():  # new, or another process has them
         # Not put in blindly: an INSERT would wait until the other process has done with the conversation.
-        known = connection.execute(_KNOWN, {"keys": list(missing)}).scalars()
-        new = sorted(missing - set(known))
+        known = {row.key for row in _KNOWN.rows(connection, {"keys": list(missing)})}
+        new = sorted(missing - known)
         blank = [
             {"key": key, "channel": opened[key].channel, "chat": opened[key].chat, "state": {}, "state_version": 1,
              "epoch": 0, "reachable": True, "name": "", "heard_at": None, "updated_at": now}
             for key in new
         ]  # fmt: skip
         if new:
-            connection.execute(_NEW[connection.dialect.name], blank)
+            _NEW[connection.dialect.name].run(connection, blank)
             locked |= _locked(connection, new)
     batch.elsewhere = not locked
     if not locked:
         return batch
     events: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(_EVENTS, {"keys": list(locked)}):
+    for row in _EVENTS.rows(connection, {"keys": list(locked)}):
         events[row.conversation].append(row)
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
     staff = linked.of_chats(connection, chats)
@@ -285,7 +288,7 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
 
 def _locked(connection: sa.Connection, keys: list[str]) -> dict[str, Any]:
     """These conversations, ours until the transaction ends; without those that another process has."""
-    return {row.key: row for row in connection.execute(_LOCK, {"keys": keys})}
+    return {row.key: row for row in _LOCK.rows(connection, {"keys": keys})}
 
 
 class _Work:
@@ -524,35 +527,29 @@ class _Work:
         outbox.insert(c, self.outbox)
         outbox.void(c, self.moved)
         self.batch.to_send = any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
-        if self.saved:
-            c.execute(_SAVE, self.saved)
+        _SAVE.run(c, self.saved)
         if self.unset:
-            c.execute(_UNSET, {"keys": self.unset})
-        if self.timers:
-            cases.set_timers(c, self.timers)
-        if self.logged:
-            c.execute(_log.insert(), self.logged)
-        if self.later:
-            c.execute(_LATER, self.later)
-        if self.rewritten:
-            c.execute(_REWRITE, self.rewritten)
+            _UNSET.run(c, {"keys": self.unset})
+        cases.set_timers(c, self.timers)
+        _WRITE_LOG.run(c, self.logged)
+        _LATER.run(c, self.later)
+        _REWRITE.run(c, self.rewritten)
         if self.done:
-            c.execute(_DONE, {"ids": self.done, "now": self.now})
-        if self.erased:
-            c.execute(_ERASE, self.erased)
+            _DONE.run(c, {"ids": self.done, "now": self.now})
+        _ERASE.run(c, self.erased)
 
 
 def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:
     """The first open event of a conversation failed in the database. After TRIES it is laid aside, for the operator,
     and the conversation goes to a person."""
-    row = connection.execute(_EVENTS, {"keys": [key]}).first()
+    row = _EVENTS.first(connection, {"keys": [key]})
     if row is None:
         return
     tried = row.attempts + 1
     again_at = now + timedelta(seconds=tried)
-    connection.execute(_LATER, [{"row": row.id, "tried": tried, "again_at": again_at, "why": why}])
+    _LATER.run(connection, [{"row": row.id, "tried": tried, "again_at": again_at, "why": why}])
     if tried >= TRIES:
-        connection.execute(_DONE, {"ids": [row.id], "now": now})
+        _DONE.run(connection, {"ids": [row.id], "now": now})
         cases.write_log(connection, now, "laid_aside", conversation=key, detail=f"event {row.id}: {why}")
         if row.body.get("kind") != Crashed.__name__ and not key.startswith("desk:"):
             inbox.put(connection, [inbox.from_inside(key, Crashed(message=""), f"crashed:{row.id}")], now)

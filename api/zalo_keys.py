@@ -17,6 +17,7 @@ import structlog
 
 from api.carrier import Carrier, UnknownFate
 from api.house import House
+from api.prepared import Row
 from api.tables import ZaloKey
 from bot import zalo_oauth
 from bot.channel import SendError
@@ -106,14 +107,14 @@ class Keyring:
 
     # --- one pair ------------------------------------------------------------------------------------------------
 
-    def _due(self, row: sa.RowMapping) -> bool:
+    def _due(self, row: Row) -> bool:
         if not row["access"] or row["asked_at"] is not None:
             return not row["trouble"]
         # after a refusal only a person can help: asking every minute would not
         old: bool = self.house.now() - row["refreshed_at"] >= timedelta(seconds=zalo_oauth.REFRESH_AFTER_S)
         return old and not row["trouble"]
 
-    async def _ask(self, oa: str, row: sa.RowMapping) -> None:
+    async def _ask(self, oa: str, row: Row) -> None:
         """Called by one process at a time. A second try follows an answer that nobody heard."""
         if not row["refresh"] or row["trouble"]:
             await self._in_trouble(oa, row["trouble"] or f"OA {oa} chưa nối: chạy `gocua zalo connect`.")
@@ -155,7 +156,7 @@ class Keyring:
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
-    async def _row(self, oa: str) -> sa.RowMapping:
+    async def _row(self, oa: str) -> Row:
         query = sa.select(_key).where(_key.c.oa == oa)
         return await self.house.store.read(lambda c: c.execute(query).mappings().one())
 
@@ -202,7 +203,7 @@ class Keyring:
         )
 
     @staticmethod
-    def _running_out(row: sa.RowMapping, now: datetime) -> bool:
+    def _running_out(row: Row, now: datetime) -> bool:
         return row["expires_at"] is not None and row["expires_at"] - now < LITTLE_LEFT
 
     @contextlib.asynccontextmanager

@@ -8,10 +8,9 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMERAL, PHONE, Span
+from knowledge.digits import DATE, FOREIGN_NUMERAL, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
 from knowledge.number_names import called, is_of_numbers
 
-FOREIGN_NUMERAL = r"(?:zero|one|two|three|four|five|six|seven|eight|nine)"
 _SAID = rf"(?:{NUMERAL}|{FOREIGN_NUMERAL}|\d)"
 _GAP = r"(?:[ ,.\-]{1,3}(?:(?:roi|xong|va|toi) )?)"
 _NUMBER = re.compile(
@@ -68,7 +67,8 @@ _ENTERED = re.compile(
     r"dt)){0,4} (?:khong|hong|hem|hok|ko) (?:[a-z]+ )?(?:mo|vo|vao|nhan|chiu|dung)(?![a-z])| thi (?:(?:may|"
     r"dien thoai|dt|no|app|cua) ){0,2}(?:mo|vo|vao|sang)(?![a-z]))"
 )
-_SPOKEN_AS_CODE = re.compile(r"(?<![a-z])(?:ma|pin|pass)(?: so)? (?:la|:|ghi|de|dat)[ :]{0,2}$")
+_SPOKEN_AS_CODE = re.compile(
+    r"(?<![a-z])(?:doc|nhap|nhan|gui|goi|dua|bao|cho)(?: [a-z]+){0,3} (?:ma|day so)[ :]{1,2}$|(?<![a-z])(?:ma|pin|pass)(?: so)? (?:la|:|ghi|de|dat)[ :]{0,2}$")
 _ACCOUNT_AND_WORD = re.compile(  # facebook: 0900000000 - concutung9
     r"(?<![a-z])(?:facebook|fb|zalo|g?mail|tk|tai khoan|nick|vneid|shopee|icloud|tiktok|dang nhap|"
     r"user)(?![a-z])[^\d\0]{0,20}(?:0\d{9}|\S{3,30}@[a-z]+\.[a-z.]+) ?[-/|"
@@ -85,20 +85,21 @@ _UNIT_AFTER = re.compile(
 )
 _THREE = rf"(?P<code>\d{{3,4}}|\d \d \d(?: \d)?|{NUMERAL}(?: {NUMERAL}){{2}})(?![\w/]|[.,\-]?\d| \d)"
 _CARD_BACK = re.compile(
-    r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma (?:so )?(?:(?:3|ba|4|bon) (?:chu )?so|sau|bao mat|an toan)(?: the)?|"
+    r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma (?:so )?(?:(?:3|ba|4|bon) (?:chu )?so|sau|bao mat|bao ve|an toan)(?: the)?|"
     r"mat sau|sau lung|phia sau|sau the|(?:lan|va|voi|kem|cung) (?:ca )?ma)(?![a-z])"
     rf"(?:[ :,(]{{1,2}}(?:tin|dung|[34]|ba|bon|so|ghi|la|co|in|the|cua|no|con|lay|minh|em|"
     rf"toi)(?![a-z0-9]))*[ :=]{{1,2}}{_THREE}"
 )
-_THEN_BACK = re.compile(rf"(?<![\w.,/]){_THREE}(?= (?:lam |la |do )?(?:so |ma )?(?:cvv|cvc|mat sau|sau lung))")
+_THEN_BACK = re.compile(rf"(?<![\w.,/]){_THREE}(?= (?:lam |la |do )?(?:so |ma )?(?:cvv|cvc|so sau|mat sau|sau lung))")
 _AFTER_EXPIRY = re.compile(
-    r"(?<!\d)(?:0\d|1[0-2])/(?:20)?\d\d(?:[ ,;:.\-]|cvv|cvc|ma){1,3}(?P<code>\d{3,4})(?![\w/.]|,\d)"
+    r"(?<!\d)(?:0\d|1[0-2])/(?:20)?\d\d(?:[ ,;:.\-|]|cvv|cvc|ma){1,3}(?P<code>\d{3,4})(?![\w/.]|,\d)"
 )
 _CARD_SAID = re.compile(r"the|ma an toan|visa|master|cvv|cvc|ccv|napas|\0")
 _BEHIND = re.compile(
-    r"(?<![a-z])so (?P<code>\d{3}) (?:o |in )?(?:(?:mat|phia|dang) )?(?:sau(?: lung)?|lung)(?: the)?(?![a-z])"
+    r"(?:(?<![a-z])so (?=\d{3} )|(?<![\w.,/])(?=\d{3} (?:o |in )?(?:mat|phia|dang) sau))(?P<code>\d{3}) (?:o |in )?"
+    r"(?:(?:mat|phia|dang) )?(?:sau(?: lung)?|lung)(?: the)?(?![a-z])"
 )
-_PREFIXED = re.compile(r"(?<![a-z0-9])g-(?P<code>\d{6})(?!\d)")
+_PREFIXED = re.compile(r"(?<![a-z0-9])(?:g|fb|ig|wa)-(?P<code>\d{5,8})(?!\d)")
 _HYPHENED = re.compile(
     r"(?<![\w\-])(?P<code>(?=[a-z0-9\-]*\d)(?=[a-z0-9\-]*[a-z])[a-z0-9]{3,4}-[a-z0-9]{3,4})(?![\w\-])"
 )
@@ -108,7 +109,7 @@ _SPELT = re.compile(
 )
 _LETTERS_ASKED = re.compile(r"kich hoat|dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 
-MAT_KHAU = r"m[a56]{1,4}t[a5j]{0,2} ?kh[a36]{1,4}u[ar3]{0,2}"  # and as its keys are typed: maatj khaaur, ma65t kha63u
+MAT_KHAU = r"m[a56]{1,4}t[a5j]{0,2} ?(?:kh[a36]{1,4}u[ar3]{0,2}|khu[ar]{1,2}|kahu|kau|khao)"  # and as its keys are typed: maatj khaaur, ma65t kha63u
 _PIN = re.compile(r"(?<![a-z])(?:pin|puk|passcode|ma (?:khoa|may|the))(?![a-z])")
 _PASSWORD = re.compile(
     rf"(?<![a-z0-9])(?:{MAT_KHAU}|m\.?khau|mk|pass?(?: ?wi ?fi|w(?:or?d?|d)?)?|pwd?|mat ma|pass ?code)(?![a-z0-9])"
@@ -122,7 +123,7 @@ _CODE_LIKE = re.compile(
     r"\S+@\S+\.[a-z]{2,}|(?:https?|www)\S*|\S*/\S*|[\d.,:\-]+|\d+x\d+|\S+\.(?:vn|com|net)"
 )
 _WORD_AND_YEAR = re.compile(
-    r"(?:(?:chu|la|:|lien|ten|cho) (?P<word>[a-z]{4,20})|(?P<name>[a-z]{3,20}))(?: (?:roi|va|voi|them|cong|"
+    r"(?:(?:chu|la|:|lien|ten|cho) (?P<word>[a-z]{4,20})|(?P<name>(?!(?:lan|thang|ngay|nam|gio|phut|cap|doi|sai|quen|khau) )[a-z]{3,20}))(?: (?:roi|va|voi|them|cong|"
     r"xong)){1,2}(?: (?:so|nam|sinh))* (?P<number>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])|"
     r"chu (?P<only>[a-z]{4,20}) so (?P<digits>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
 )
@@ -148,7 +149,8 @@ _QUOTED = re.compile(r"[\"“'](?P<value>[^\"”'\0]{4,40})[\"”']")
 
 def by_surroundings(shown: str, text: str, bare: str) -> Iterator[Span]:
     """Spans in order of kind, not of place; they may overlap what the plain forms found."""
-    yield from _numbers(shown, bare)
+    if NUMBERED.search(bare):
+        yield from _numbers(shown, bare)
     yield from _tokens(text, bare)
 
 
@@ -193,7 +195,7 @@ def _may_be_code(shown: str, bare: str, span: tuple[int, int], named_at: list[in
         return False
     if "khoa" in before and _LOCK.search(before):
         return True
-    if _OTHER.search(before) or code.endswith("000"):
+    if _OTHER.search(before[-40:]) or code.endswith("000"):
         return False
     size = len(re.findall(_SAID, code))
     if size < 6 and (_SHORT_NUMBER.search(before) or _UNIT_AFTER.match(bare, end)):

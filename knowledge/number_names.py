@@ -12,14 +12,14 @@ _NAMES = (  # what numbers of residents are called that are no codes
     "trung tâm)|vận đơn|bưu (?:phẩm|kiện|gửi|cục|điện|chính)|kiện hàng|hồ sơ|biên (?:nhận|lai|bản)|biển số|"
     "hợp đồng|danh (?:bạ|bộ|mục)|h(?:oá|óa) đơn|chứng từ|công văn|quyết định|thông báo|nghị định|thông tư|luật|"
     "công tơ|đồng hồ|chỉ số|số (?:điện|nước)(?! tho)|tiền (?:điện|nước)|sổ (?:đỏ|hồng|ch|bhxh|tiết kiệm)|"
-    "số (?:sổ|seri|khung|máy|lô|vào|lưu|đuôi|hiệu)|vé số|tờ vé|(?:mã|số|xe|tàu|dò|mua|bán) vé|xổ số|(?:dò|"
+    "số (?:phát hành|bìa|sổ|seri|khung|máy|lô|vào|lưu|đuôi|hiệu)|vé số|tờ vé|(?:mã|số|xe|tàu|dò|mua|bán) vé|xổ số|(?:dò|"
     "mua) số|tờ khai|hộ (?:nghèo|cận)|mã (?:số )?hộ|đặc biệt|giải|trúng|dự thưởng|chương trình|sản phẩm|seri|"
     "serial|sê ri|thẻ cào|mã vạch|imei|viettel ?post|vn ?post|spx|ghn|ghtk|j&t|báo danh|sbd|kh(?:oá|óa) học|"
     "học (?:sinh|phần|viên)|sinh viên|bệnh (?:nhân|án)|điểm bán|phòng họp|lỗi|error|tham chiếu|tra cứu|"
     "đặt (?:chỗ|vé|bàn)|giảm giá|khuyến mãi|ưu đãi|voucher|bản đồ|t(?:oạ|ọa) độ|gcn|(?:cn)?qsd[dđ]?[dđ]?|ký hiệu|"
     "tiểu mục|đầu số|căn hộ|phiên bản|version|model|tần số|thủ tục|tthc|thứ tự|giao dịch số|mã (?:giao dịch|gd)|"
     "dân số|con số|kiến thiết|mã (?:trạm|điểm|kho|tủ|bàn|toa|tàu|tài sản)|lượt|bhxh|bhyt|thiết bị|địa bàn|"
-    "đối tượng|sjc"
+    "đối tượng|sjc|đơn thuốc|phản ánh|ocop"
 )
 _SHORT_NAMES = (  # without marks they may be other words: only right before the number
     "đơn|hs|(?:phiếu|giấy)(?: hẹn)?|hđ|hd|kh|thuế|mst|cv|qđ|qd|tờ|lô|lớp|trường|ngành|viện|quầy|phòng|ghế|giường|"
@@ -38,7 +38,7 @@ CODE_SAID = (
 )
 _MARKED_CALLED = (
     rf"(?<![^\W\d_])(?:(?<!gửi )(?<!gởi )(?<!nhắn )(?<!bắn )(?<!báo )(?:{_NAMES})(?![^\W\d_])(?:[ "
-    rf":.,#()\-]{{1,3}}(?!mã(?![^\W\d_])|nhập|đọc|g[ửở]i|nhận|nhắn|bấm|gõ|(?:{CODE_SAID}))[^\W\d_]+){{0,3}}|"
+    rf":.,#()\-]{{1,3}}(?!mã(?![^\W\d_])|nhập|đọc|g[ửở]i|nhận|nhắn|bấm|gõ|(?:{CODE_SAID}))[^\W\d_]+){{0,3}}(?: \d[\d.]* (?:lên|tới|đến|qua|sang|xuống|và|với|hoặc|hay))?|"
     rf"(?:{_SHORT_NAMES})(?: (?:số|là|này|của [^\W\d_]+))*|{_MONEY})[ :.#()\-=]{{0,3}}\Z"
 )
 _CALLED_MARKED, _CALLED_BARE = re.compile(_MARKED_CALLED), re.compile(strip_marks(_MARKED_CALLED))

@@ -26,13 +26,14 @@ from knowledge.digits import (
     Number,
     Span,
     chains,
+    is_drawn,
     luhn,
     take,
 )
 
 SPOKEN = re.compile(rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,18}}\b")
 _ID_WORD = re.compile(
-    r"(?:(?<![a-z])cc(?= )|c\.?c\.?c\.?d|cmnd|cmt(?:nd)?|cmdd|can ?cuoc|chung ?minh|dinh ?danh|gplx|bang lai|"
+    r"(?:(?<![a-z])cc(?=[ :.])|c\.?c\.?c\.?d|cmnd|cmt(?:nd)?|cmdd|can ?cuoc|chung ?minh|dinh ?danh|gplx|bang lai|"
     r"giay phep lai xe)(?![a-z])(?P<words>[^\d\0\n]{0,40})\n?$"
 )
 _NOT_ID = re.compile(
@@ -42,10 +43,11 @@ _NOT_ID = re.compile(
 _ID_AFTER = re.compile(
     r" (?:(?:la|do la|chinh la) )(?:so |cai )?(?:cccd|cmnd|can cuoc|chung minh|dinh danh|cc)(?![a-z])"
 )
+_ISSUED = re.compile(r",? (?:do )?(?:cong an (?!xa|phuong)|ca tinh|cap (?:tai|ngay|nam|o|hoi|boi)|noi cap|ngay cap)")
 _DIGITS_OF_ID = re.compile(r"\b(?:9|10|12) (?:chu )?so\b")
 _ID_LOOSE = re.compile(
     r"(?:c\.?c\.?c\.?d|cmnd|can ?cuoc|dinh ?danh|"
-    r"(?<![a-z])cc(?= ))(?![a-z])[^\d\0\n]{0,30}(?P<number>(?<!\d)0(?:[ .\-]{0,3}\d){11})(?![ .\-]{0,3}\d)"
+    r"(?<![a-z])cc(?=[ :]))(?![a-z])[^\d\0\n]{0,30}(?P<number>(?<!\d)0(?:[ .\-]{0,3}\d){11})(?![ .\-]{0,3}\d)"
 )
 _LINK = re.compile(r"(?:https?://|www\.|(?<![a-z0-9\-])[a-z0-9\-]+\.(?:vn|com|net|me|org|info|page)/)\S*")
 _PASSPORT = re.compile(
@@ -98,14 +100,17 @@ def _kind(shown: str, bare: str, number: Number, in_link: bool) -> str | None:
     if size < SHORTEST or DATE.fullmatch(bare, number.start, number.end):
         return None
     before, written = bare[max(0, number.start - 70) : number.start], bare[number.start : number.end]
-    before = _DIGITS_OF_ID.sub("so", before)
+    before = _DIGITS_OF_ID.sub("so", before) if _WORD.search(before) else before[-8:]
     citizen = size == 12 and bool(CITIZEN.fullmatch(number.digits))
-    identity = _ID_WORD.search(before)
-    named_id = bool(identity and not _NOT_ID.search(identity["words"])) or bool(_ID_AFTER.match(bare, number.end))
-    attached = re.search(r"(?:[a-z][a-z0-9]*[.\-_/]?|\d[./_])\Z", before)
+    identity = _ID_WORD.search(before) if 8 < size < 14 else None
+    named_id = bool(identity and not _NOT_ID.search(identity["words"])) or bool(
+        _ID_AFTER.match(bare, number.end)
+        or (size in (9, 12) and _ISSUED.match(bare, number.end) and not CODE_WORD.search(before))
+    )
+    attached = re.search(r"(?:[a-z][a-z0-9]*[.\-_/]?|\d[./_])\Z", before[-20:])
     if attached and not (named_id or re.search(r"(?<![a-z0-9])(?:cccd|cc|so|stk|tk|la|the|card)[.\-_/]?$", before)):
         return "id_number" if citizen and re.search(r"[a-z]$", before) is None and not before.endswith("/") else None
-    if in_link or (before.endswith("+") and not citizen):
+    if in_link or (before.endswith(("+", "84 (0)", "84(0)")) and not citizen):
         return "id_number" if citizen else None
     if MONEY_AFTER.match(bare, number.end) and not number.digits.startswith("0"):
         return None
@@ -136,7 +141,7 @@ def _is_id(before: str, written: str, number: Number, named: bool, citizen: bool
     if named and 9 <= size <= 13 and not phone:
         return True
     if citizen:
-        return set(number.sizes) != {2}  # else the numbers of a lottery
+        return not is_drawn(number)
     if size not in (9, 12) or CODE_WORD.search(before) or PHONE_WORD.search(before) or MONEY_BEFORE.search(before):
         return False
     if number.digits.startswith(("113", "114", "115")) and number.gap:

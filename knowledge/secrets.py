@@ -10,9 +10,13 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from knowledge.codes import FOREIGN_NUMERAL, MAT_KHAU, by_surroundings
-from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMERAL, PHONE, Span
+from knowledge.codes import MAT_KHAU, by_surroundings
+from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
 from knowledge.numbers import numbers
+from knowledge.secrets_mixed import mixed
+from knowledge.secrets_near import in_one_sentence
+from knowledge.secrets_said import said_aloud
+from knowledge.secrets_words import plain_words
 from knowledge.six_digits import six_digits
 from knowledge.text import strip_marks
 
@@ -52,16 +56,20 @@ def redact(text: str) -> Redacted:
 
 def _secrets(text: str) -> list[Span]:
     bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
-    if not (_DIGIT.search(bare) or _PASSWORD_WORD.search(bare) or _SPOKEN_DIGITS.search(bare)):
+    numbered = NUMBERED.search(bare)
+    if not (numbered or _PASSWORD_WORD.search(bare)):
         return []
     shown = lower if len(lower := text.lower()) == len(text) else bare
-    spans = [
-        *_codes(bare),
-        *six_digits(shown, bare),
-        *_passwords(text, bare),
-        *numbers(shown, bare),
-        *by_surroundings(shown, text, bare),
-    ]
+    spans = [*_codes(bare), *six_digits(shown, bare), *numbers(shown, bare)] if numbered else []
+    spans += _passwords(text, bare)
+    if not spans:  # what only its surroundings tell is asked about what is left
+        spans = [
+            *by_surroundings(shown, text, bare),
+            *in_one_sentence(shown, bare),
+            *said_aloud(bare),
+            *mixed(bare),
+            *plain_words(text, shown, bare),
+        ]
     merged = list[Span]()
     for start, end, kind in sorted(spans, key=lambda span: span[0]):
         if merged and start < merged[-1][1]:
@@ -92,9 +100,6 @@ def _bare_letters() -> dict[int, str]:
 _BARE = _bare_letters()
 _MASK = re.compile("|".join(re.escape(mask) for mask in MASKS.values()))
 _DIGIT = re.compile(r"\d")
-_SPOKEN_DIGITS = re.compile(
-    rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}(?:{NUMERAL}|muoi|tram)){{2}}\b|\b{FOREIGN_NUMERAL} {FOREIGN_NUMERAL}\b"
-)
 
 
 # --- one-time codes and CVV ------------------------------------------------------------------------------------------
@@ -124,7 +129,7 @@ _CVV = re.compile(
     r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
     r"so) (?:o )?(?:mat )?sau (?:lung )?(?:the|lung)|sau lung(?: the)?|(?:3|ba) (?:chu )?so (?:o )?(?:mat |phia |"
     r"dang )?sau(?: the)?)(?![a-z0-9])"
-    rf"(?:[ ,:()\-/]{{1,3}}[a-z]+){{0,6}}?{_END}"
+    rf"(?:[ ,:()\-/]{{1,3}}(?:[a-z]+|[34](?= (?:chu )?so))){{0,6}}?{_END}"
     r"(?P<code>\d{3,4}|\d(?:[ .\-]\d){2,3})(?![.,]?\d)"
 )
 
@@ -177,9 +182,9 @@ _BETWEEN = re.compile(
     r"[ ]*(?P<link>(?:\b(?:la|laf|la2|is|thi la|day la|day ne)\b[ ]*[:=]?|[:=]+|->|=>)[\s:]*)"
 )
 _NEAR = re.compile(rf"(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9])){{0,5}}[ :=.\-(\"']{{0,3}}")
-_VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"'“”]{3,64})")
+_VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"('“”]{3,64})")
 _BIRTHDAY = re.compile(
-    r"(?:(?:[46]|bon|sau) (?:chu )?so )?(?:(?:ngay|nam|thang|sinh|nhat|cuoi|dau|so|dien|thoai|sdt|dt|cccd|ten|"
+    r"(?:(?:[46]|bon|sau) (?:chu )?so )?(?:(?:bien|xe|nha|ngay|nam|thang|sinh|nhat|cuoi|dau|so|dien|thoai|sdt|dt|cccd|ten|"
     r"chu|cua|toi|tui|em|con|be|chau|me|ba|ma|noi|ngoai|chong|vo|anh|chi|bac)[ ]+){1,5}(?=\S*\d)"
 )
 _SPACED_DIGITS = re.compile(r"\d(?:[ .\-]\d){3,11}(?!\d)|\d{2,4}(?:[ .\-]\d{2,4}){1,3}(?!\d)")
@@ -193,7 +198,7 @@ _ENDING = re.compile(
     r"giup|co|sdt|so|hay|ok|dc|duoc|con|bac|chu|co)\b)"
 )
 _NO_PASSWORD = re.compile(
-    r"(?:gi|j|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|cua|may|gom|"
+    r"(?:gi|j|passcode|password|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|cua|may|gom|"
     r"duoc|dc|cu|moi|vay|ngay|hay|tu|ma|nhieu|rat|qua|yeu|manh|khoa|het|ham|thong|dien|dang|nhap|xac|nhung|trong|"
     r"tren|duoi|khac|giong|chung|rieng|bao|vneid|otp|pin|zalo|con|cho|khi|luc|neu|hoac|va|voi|thi|la|ra|vao|xong|"
     r"lam|doi|cap|gui|nguoi|viec|buoc|can|nen|lay|tao|dat|hien|van|bang|tin|anh|hinh|chua|roi|luon|cung|nua|day|"
@@ -259,7 +264,7 @@ def _looks_secret(
     if value.isdigit():
         if len(value) < 4 or _amount(bare, end) or (HOTLINE.match(value) and not linked):
             return False
-        if linked and re.fullmatch(r"0\d{9}", value) and _PHONE_SAID.search(linked[0]):
+        if linked and re.fullmatch(r"0\d{9}", value) and _PHONE_SAID.search(bare, linked.start(), end):
             return False
         if linked:
             return not (word["mine"] and re.fullmatch(r"19\d\d|20[0-2]\d", value))

@@ -7,7 +7,7 @@ case, without marks and with ASCII digits. Never changes a text, never raises.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMERAL, Span
@@ -18,20 +18,20 @@ _ELEMENT = re.compile(
     rf"linh) )?(?:{NUMERAL}(?: muoi)?(?: {NUMERAL})?|muoi))?)|(?P<tens> muoi(?: {NUMERAL})?))?|"
     rf"(?P<ten>muoi(?: {NUMERAL})?))(?![a-z\d])"
 )
-_GAP = re.compile(r" {1,2}|[.\-]| ?, ?| - |[ ,]{1,2}(?:roi|xong|va|toi|tiep(?: theo)?|sau do)[ ,:]{1,2}|\n")
-_IN_WORDS = re.compile(r"roi|xong|va|toi|tiep|sau")
+_GAP = re.compile(r" {1,2}|[.\-]| ?, ?| - |[ ,]{1,2}(?:roi|xong|va|voi|cong|toi|tiep(?: theo)?|sau do|ke do)[ ,:]{1,2}|\n")
+_IN_WORDS = re.compile(r"roi|xong|va|voi|cong|toi|tiep|sau|ke")
 _VALUES = dict(
     zip(["khong", "mot", "hai", "ba", "bon", "nam", "sau", "bay", "tam", "chin"], "0123456789", strict=True)
 ) | {"tu": "4", "lam": "5"}
 _SIZES = {(6,), (3, 3), (2, 2, 2), (1, 1, 1, 3), (3, 1, 1, 1)}
 _FOUR = {(4,), (5,), (7,), (8,), (2, 2), (4, 4), (1, 1, 1, 1), (2, 2, 2, 2)}
 _LONGEST = 8  # digits of a code
-_INSIDE = re.compile(r"[\w.,/+\-*#]\Z|\d\)? ?\Z")  # of a longer code, a link, an amount, a phone number
+_INSIDE = re.compile(r"[?&](?!otp|code|pin)[a-z]{1,4}=\Z|[\w.,/+\-*#]\Z|(?<!lan )(?<!thu )\d\)? ?\Z")  # of a longer code, a link, an amount, a phone number
 _GOES_ON = re.compile(r"[\w/*#]|[.,\-]\d| \d{3}")
 
 _SURE = re.compile(rf"(?<![a-z]){CODE_SAID}(?![a-z])")
 _LINKED = re.compile(rf"(?:(?<![a-z])(?:la|is|{CODE_SAID})|[:=])\s*$")
-_TORN = re.compile(rf"(?<![a-z])(?:{CODE_SAID}|ma|code|pin)(?: la)?[ :]{{1,2}}\Z")
+_TORN = re.compile(rf"(?<![a-z])(?:{CODE_SAID}|ma|code|pin|(?:6|sau) (?:chu )?so)(?:(?: [a-z]+){{0,4}} la)?[ :]{{1,2}}\Z")
 _SAID_AFTER = re.compile(rf" (?:chinh )?la (?:cai )?(?:{CODE_SAID}|ma (?:giao dich|gi|de|cua))(?![a-z])")
 _READ_OUT = re.compile(
     rf"(?<![a-z])(?:{CODE_SAID}|ma|pin|mat khau|mk|pass|passcode|doc|nhap|go|bam|dien|gui|goi|nhan|xin|dua|hien|"
@@ -44,7 +44,7 @@ _FOUR_READ_OUT = re.compile(
     r"(?<![a-z])(?:4|bon) (?:chu )?so(?![a-z])[^\d\0]{1,40}(?<![a-z])(?:doc|dua|nhap|bam|go|cho)(?: [a-z]+)? \Z"
 )
 _A_CODE_IS = re.compile(
-    r"(?<![a-z])(?:ma|code)(?: [a-z]+){0,6}?(?: (?:la|is|ne|nay|day|do|thanh)|[:=])(?: con| bac| nha)?[ :=]{1,3}$"
+    r"(?<![a-z])(?:ma|code)(?: [a-z@&.]+){0,6}?(?: (?:la|is|ne|nay|day|do|thanh)|[:=])(?: con| bac| nha)?[ :=]{1,3}$"
 )
 _NO_CODE = re.compile(
     rf"(?<![a-z])(?:(?:loi|error|xa|tinh|huyen|phuong) (?:ma|code)|(?:ma|code)(?: so)? (?:{CALLED}|may ban|the|qr|"
@@ -121,14 +121,14 @@ def _joined(one: _Run, other: _Run, gap: str) -> _Run | None:
     if kind == "," and (*one.sizes, *other.sizes) != (3, 3) and (one.sizes[-1], other.sizes[0]) != (1, 1):
         return None
     if len(one.digits) > _LONGEST:  # no code, however it goes on
-        return replace(one, end=other.end)
+        return _Run(one.start, other.end, one.digits, one.sizes, one.gap, one.spoken)
     return _Run(one.start, other.end, one.digits + other.digits, (*one.sizes, *other.sizes), kind, other.spoken)
 
 
 def _is_torn(bare: str, run: _Run) -> bool:
     """ "otp 930 4 18": in uneven pieces, right behind the word for it."""
     written = run.gap == " " and not re.search("[a-z]", bare[run.start : run.end])
-    return written and bool(_TORN.search(bare, max(0, run.start - 20), run.start))
+    return written and bool(_TORN.search(bare, max(0, run.start - 40), run.start))
 
 
 def _is_code(shown: str, bare: str, run: _Run, elsewhere: bool) -> bool:

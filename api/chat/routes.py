@@ -27,6 +27,7 @@ from api.chat.pages import Pages, page_headers
 from api.house import House
 from api.inbox import Arrival
 from api.media import Kept, MediaRefused
+from api.prepared import Row
 from api.store import StoreBusy
 from api.voice import NotSpoken
 from bot.model import Attachment, Inbound
@@ -194,7 +195,7 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
     return new
 
 
-def _file(row: sa.RowMapping | None) -> Response:
+def _file(row: Row | None) -> Response:
     if row is None:
         raise HTTPException(404, "Dạ hình này không còn ở đây.")
     content_type, inline = media.in_page(row["content_type"])
@@ -207,7 +208,7 @@ def _file(row: sa.RowMapping | None) -> Response:
     )
 
 
-def _theirs_to_see(connection: sa.Connection, key: str, media_id: str) -> sa.RowMapping | None:
+def _theirs_to_see(connection: sa.Connection, key: str, media_id: str) -> Row | None:
     """A picture of this resident's own talk, or one that a line of it brought them."""
     row = media.find(connection, media_id)
     if row is None or row["conversation"] == key:

@@ -13,6 +13,7 @@ from api.auth import Member, member_of
 from api.console import case_views, views
 from api.console.console import Console
 from api.console.pages import NOTICES, is_day_to_come
+from api.prepared import Row
 from bot.said import VIETNAM
 from knowledge.secrets import redact
 
@@ -25,7 +26,7 @@ Field = Annotated[str, Form()]
 #: who may: whoever reads the talk, its holder, or the holder and the lead of its place
 Needs = Literal["reader", "holder", "owner"]
 #: does it in the caller's transaction; says which notice to show
-Act = Callable[[sa.Connection, sa.RowMapping], str]
+Act = Callable[[sa.Connection, Row], str]
 
 
 def router(console: Console) -> APIRouter:  # one short function a route
@@ -45,7 +46,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def note(me: Me, case_id: CaseId, text: Field = "") -> Response:
         now, said = house.now(), redact(text.strip()[:MOST_NOTE_LETTERS]).text
 
-        def write(connection: sa.Connection, _case: sa.RowMapping) -> str:
+        def write(connection: sa.Connection, _case: Row) -> str:
             if not said:
                 return "empty"
             casework.write_note(connection, case_id, me.id, said, now)
@@ -57,7 +58,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def colleague(me: Me, case_id: CaseId, member: Annotated[int, Form()] = 0, gone: Field = "") -> Response:
         now = house.now()
 
-        def ask(connection: sa.Connection, _case: sa.RowMapping) -> str:
+        def ask(connection: sa.Connection, _case: Row) -> str:
             if gone:
                 casework.let_colleague_go(connection, case_id, me.id, member, now)
                 return "let_go"
@@ -88,7 +89,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def guide(me: Me, case_id: CaseId, flow: str = "", notice: str = "") -> Response:
         library = house.shelf.library
 
-        def look(connection: sa.Connection) -> sa.RowMapping | None:
+        def look(connection: sa.Connection) -> Row | None:
             case = cases.find(connection, case_id)
             return case if case is not None and may(connection, case, me, "holder") else None
 
@@ -106,7 +107,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def step(me: Me, case_id: CaseId, flow: Field = "", step: Field = "", how: Field = "") -> Response:
         now, library = house.now(), house.shelf.library
 
-        def show(connection: sa.Connection, _case: sa.RowMapping) -> str:
+        def show(connection: sa.Connection, _case: Row) -> str:
             if how == "back":
                 done = casework.hand_back(connection, library, case_id, me.id, flow, step, now)
                 return "handed_back" if done else "no_step"
@@ -140,7 +141,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     ) -> Response:
         now, note = house.now(), redact(text.strip()[:MOST_NOTE_LETTERS]).text
 
-        def give(connection: sa.Connection, case: sa.RowMapping) -> str:
+        def give(connection: sa.Connection, case: Row) -> str:
             why = reason if reason in words.REASONS else "other"
             to_member, to_team = (member if to == "member" else 0), (team if to == "team" else 0)
             is_known = _is_near(connection, me, to_member, now) or _is_team(connection, me, to_team)
@@ -160,7 +161,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def visit(me: Me, case_id: CaseId, visit_on: Field = "", place: Field = "") -> Response:
         now, where = house.now(), redact(place.strip()[:MOST_PLACE_LETTERS]).text
 
-        def ask(connection: sa.Connection, case: sa.RowMapping) -> str:
+        def ask(connection: sa.Connection, case: Row) -> str:
             if not is_day_to_come(visit_on, now.astimezone(VIETNAM).date()):
                 return "no_day"
             casework.ask_visit(connection, case, visit_on, where, me.id, now)
@@ -171,7 +172,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     return routes
 
 
-def may(connection: sa.Connection, case: sa.RowMapping, me: Member, needs: Needs) -> bool:
+def may(connection: sa.Connection, case: Row, me: Member, needs: Needs) -> bool:
     """Of an open case."""
     if case["closed_at"] is not None:
         return False

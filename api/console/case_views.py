@@ -12,6 +12,7 @@ from api import cases, casework, directory, phones, words
 from api.auth import Member
 from api.console import history
 from api.console.views import leads
+from api.prepared import Row
 from api.tables import CannedReply, Colleague, TeamNote, Visit
 from api.tables import Member as MemberTable
 from api.tables import Team as TeamTable
@@ -142,7 +143,7 @@ def near(member: Member, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return (sa.or_(here, desk), is_there)
 
 
-def whom(connection: sa.Connection, case: sa.RowMapping, member: Member, now: datetime) -> Whom:
+def whom(connection: sa.Connection, case: Row, member: Member, now: datetime) -> Whom:
     """Everybody within reach but its holder."""
     others = (*near(member, now), _member.c.id != (case["holder_id"] or 0))
     return Whom(
@@ -179,12 +180,12 @@ def teams(connection: sa.Connection, member: Member) -> tuple[Person, ...]:
     return tuple(Person(id=row.id, label=row.name) for row in rows)
 
 
-def can_show_phone(case: sa.RowMapping, member: Member) -> bool:
+def can_show_phone(case: Row, member: Member) -> bool:
     """Who holds the case, and the lead of its place; a colleague who only looks does not call."""
     return case["closed_at"] is None and (case["holder_id"] == member.id or leads(member, case))
 
 
-def placeholders(connection: sa.Connection, library: Library, case: sa.RowMapping, member: Member) -> dict[str, str]:
+def placeholders(connection: sa.Connection, library: Library, case: Row, member: Member) -> dict[str, str]:
     """What {ten}, {xa} and {to} stand for in this case."""
     name = cases.resident_name(connection, case)
     commune = library.gazetteer.commune(case["commune"]).name if _is_known(library, case["commune"]) else ""
@@ -215,7 +216,7 @@ def _notes(connection: sa.Connection, case_id: int) -> tuple[Written, ...]:
     return tuple(Written(who=row.called or row.name, at=row.written_at, text=row.text) for row in rows)
 
 
-def _ready(connection: sa.Connection, library: Library, case: sa.RowMapping, member: Member) -> tuple[Ready, ...]:
+def _ready(connection: sa.Connection, library: Library, case: Row, member: Member) -> tuple[Ready, ...]:
     """The case's topic first, then one's own, then everybody's."""
     values = placeholders(connection, library, case, member)
     query = sa.select(_canned).where(

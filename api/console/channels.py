@@ -15,6 +15,7 @@ from api.console.console import Console
 from api.console.lead import Lead
 from api.house import House
 from api.outbox import SENT_AGAIN, UNKNOWN_FATE
+from api.prepared import Row
 from api.tables import ChannelLogRow, ConversationRow, Outbox
 from bot.capabilities import CHANNELS, Capabilities
 
@@ -80,7 +81,7 @@ def router(console: Console) -> APIRouter:
     return routes
 
 
-def log_lines(connection: sa.Connection, channel: str, faults: bool, before: int) -> list[sa.RowMapping]:
+def log_lines(connection: sa.Connection, channel: str, faults: bool, before: int) -> list[Row]:
     """The newest first. `faults`: only what was refused or failed; `before`: a row's id, 0 from the newest on."""
     query = sa.select(_log).order_by(_log.c.id.desc()).limit(MOST_LINES)
     if channel:

@@ -14,6 +14,7 @@ from api.console import lead_views
 from api.console.console import Console
 from api.console.pages import NOTICES, day_of
 from api.crew import Duty
+from api.prepared import Row
 from bot.said import VIETNAM
 
 MOST_NAME_LETTERS = 80
@@ -156,7 +157,7 @@ async def _person(console: Console, me: Member, member_id: int, notice: str, *, 
     )  # fmt: skip
 
 
-def _may_link(person: sa.RowMapping, me: Member) -> bool:
+def _may_link(person: Row, me: Member) -> bool:
     """A link is a way in as that person: a lead makes none for another lead; whoever runs the service does."""
     return bool(person["role"] != "lead" or person["id"] == me.id)
 

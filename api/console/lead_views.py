@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from api import cases, words
 from api.auth import Member
+from api.prepared import Row
 from api.tables import Case, Leave
 from api.tables import Member as MemberTable
 from api.tables import Team as TeamTable
@@ -138,7 +139,7 @@ def crew(connection: sa.Connection, lead: Member, now: datetime) -> tuple[Crewed
     )  # fmt: skip
 
 
-def person(connection: sa.Connection, lead: Member, member_id: int) -> sa.RowMapping | None:
+def person(connection: sa.Connection, lead: Member, member_id: int) -> Row | None:
     """One of the lead's people, whole; None when they are somebody else's."""
     query = (
         sa.select(_member, _team.c.name.label("team"))
@@ -148,7 +149,7 @@ def person(connection: sa.Connection, lead: Member, member_id: int) -> sa.RowMap
     return connection.execute(query).mappings().first()
 
 
-def leaves(connection: sa.Connection, member_id: int, now: datetime) -> tuple[sa.RowMapping, ...]:
+def leaves(connection: sa.Connection, member_id: int, now: datetime) -> tuple[Row, ...]:
     """Those that have not ended yet, the next one first."""
     query = sa.select(_leave).where(
         _leave.c.member_id == member_id, _leave.c.last_day >= now.astimezone(VIETNAM).date()
@@ -156,6 +157,6 @@ def leaves(connection: sa.Connection, member_id: int, now: datetime) -> tuple[sa
     return tuple(connection.execute(query.order_by(_leave.c.first_day)).mappings())
 
 
-def teams(connection: sa.Connection, lead: Member) -> tuple[sa.RowMapping, ...]:
+def teams(connection: sa.Connection, lead: Member) -> tuple[Row, ...]:
     query = sa.select(_team.c.id, _team.c.name).where(*of_place(lead, _team)).order_by(_team.c.name)
     return tuple(connection.execute(query.limit(MOST_PEOPLE)).mappings())

@@ -14,6 +14,7 @@ from api.auth import Member
 from api.console.console import Console
 from api.console.lead import Lead
 from api.console.pages import NOTICES, SAFE
+from api.prepared import Row
 from api.tables import Miss
 from bot.library import Library
 
@@ -37,7 +38,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     async def misses(me: Lead, notice: str = "", at: str = "") -> Response:
         now, library = house.now(), house.shelf.library
 
-        def look(connection: sa.Connection) -> tuple[tuple[sa.RowMapping, ...], dict[str, str]]:
+        def look(connection: sa.Connection) -> tuple[tuple[Row, ...], dict[str, str]]:
             rows = waiting(connection, me, at)
             cases.write_log(connection, now, "misses_read", member_id=me.id, detail=str(len(rows)))
             return rows, places(connection, library, me)
@@ -78,7 +79,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
     return routes
 
 
-def waiting(connection: sa.Connection, lead: Member, at: str) -> tuple[sa.RowMapping, ...]:
+def waiting(connection: sa.Connection, lead: Member, at: str) -> tuple[Row, ...]:
     """Those that nobody has named yet, newest first. `at` is a commune's code, UNKNOWN, or "" for all."""
     query = sa.select(_miss).where(_miss.c.handled_at.is_(None), _seen_by(lead), *_at(at))
     return tuple(connection.execute(query.order_by(_miss.c.id.desc()).limit(MOST_MISSES)).mappings())

@@ -19,6 +19,7 @@ from api.console.lead import Lead
 from api.console.pages import NOTICES, day_of
 from api.crew import minute_of
 from api.notices import Draft
+from api.prepared import Row
 from bot.capabilities import CHANNELS, Capabilities
 from bot.channel import split
 from bot.library import Library
@@ -76,7 +77,7 @@ def router(console: Console) -> APIRouter:  # one short function a route
 
     @routes.get("/notices")
     async def all_notices(me: Lead, notice: str = "") -> Response:
-        def look(connection: sa.Connection) -> list[tuple[sa.RowMapping, str, bool]]:
+        def look(connection: sa.Connection) -> list[tuple[Row, str, bool]]:
             rows = notices.listed(connection, me, MOST_SHOWN)
             return [(row, notices.state_of(row), notices.may_judge(connection, row, me)) for row in rows]
 

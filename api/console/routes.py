@@ -36,6 +36,7 @@ from api.console.console import MOST_LETTERS, Console
 from api.console.pages import NOTICES, SAFE, Pages, is_day_to_come, plain, static
 from api.house import House
 from api.news import News
+from api.prepared import Row
 from bot.model import Outcome
 from bot.said import VIETNAM
 from knowledge.secrets import redact
@@ -199,7 +200,7 @@ def router(house: House) -> APIRouter:  # one short function a route
     return routes
 
 
-def _file(row: sa.RowMapping) -> Response:
+def _file(row: Row) -> Response:
     """A picture or voice for the page, anything else to be downloaded: what is from outside never runs as our page."""
     content_type, inline = media.in_page(row["content_type"])
     return FileResponse(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from api import cases, casework, joins, phones, threads, words
 from api.auth import Member
+from api.prepared import Row
 from api.tables import Case, Colleague, Inbox, Log, Media, Offer
 from api.tables import Member as MemberTable
 from bot.library import Library
@@ -178,7 +179,7 @@ def _held_card(connection: sa.Connection, library: Library, row: Any) -> Card:
 # --- one case --------------------------------------------------------------------------------------------------
 
 
-def reach(connection: sa.Connection, row: sa.RowMapping | None, member: Member) -> Reach:
+def reach(connection: sa.Connection, row: Row | None, member: Member) -> Reach:
     """The talk is for its holder, for colleagues they asked, and for the lead of the resident's place once somebody
     holds it.
 
@@ -202,7 +203,7 @@ def reach(connection: sa.Connection, row: sa.RowMapping | None, member: Member) 
     return "none"
 
 
-def leads(member: Member, row: sa.RowMapping) -> bool:
+def leads(member: Member, row: Row) -> bool:
     """Whether a lead answers for this case: it is in their place."""
     return member.is_lead and member.covers(row["province"], row["commune"], row["hamlet"])
 
@@ -247,7 +248,7 @@ def opened(connection: sa.Connection, library: Library, case_id: int, member: Me
         is_led=leads(member, row) and not is_closed,
         is_offered=how == "summary" and is_offered(connection, row["id"], member.id),
         is_closed=is_closed,
-        outcome=words.OUTCOMES.get(row["outcome"], row["outcome"]),
+        outcome=words.OUTCOMES.get(row["outcome"]) or row["outcome"],
         visit_on=row["visit_on"],
         holder=(holder.called or holder.name) if holder else "",
         lines=_lines(connection, row) if how == "talk" else (),
@@ -333,7 +334,7 @@ def note_reading(connection: sa.Connection, case_id: int, member_id: int, how: R
     cases.write_log(connection, now, "read", case_id=case_id, member_id=member_id, detail=how)
 
 
-def may_see_media(connection: sa.Connection, media_id: str, member: Member) -> sa.RowMapping | None:
+def may_see_media(connection: sa.Connection, media_id: str, member: Member) -> Row | None:
     """The picture's row, when it lies on disk and belongs to the talk of a case that this member may read."""
     found = connection.execute(sa.select(_media).where(_media.c.id == media_id)).mappings().first()
     if found is None:

@@ -107,7 +107,7 @@ def rounds(connection: sa.Connection, library: Library, member: Member, today: s
             calls=tuple(
                 Call(
                     id=row["id"], case_id=row["case_id"], place=row["place"], day=day,
-                    name=cases.resident_name(connection, {**row, "id": row["case_id"]}),  # type: ignore[arg-type] # its two keys
+                    name=cases.resident_name(connection, {**row, "id": row["case_id"]}),
                     topic=words.topic(library, row["topic"], row["flow"]),
                 )
                 for row in doors

@@ -13,9 +13,9 @@ from tests.desk_room import Room, opened
 
 STATEMENTS = {
     "void": sender._VOID,
-    "mark": sender._MARK,
-    "next due": sender._NEXT_DUE,
-    "open events": turns._OPEN,
+    "mark": sender._MARK.statement,
+    "next due": sender._NEXT_DUE.statement,
+    "open events": turns._OPEN.statement,
     "due timers": timers._FIRE,
 }
 
@@ -34,7 +34,8 @@ def test_it_reads_through_an_index(room: Room, name: str) -> None:
     with room.house.store.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (1,) * text.count("?")).all()
     assert plan
-    whole = [row[3] for row in plan if row[3].startswith("SCAN") and "USING" not in row[3]]
+    tables = [row[3] for row in plan if "json_each" not in row[3]]  # a list that was given, no table
+    whole = [line for line in tables if line.startswith("SCAN") and "USING" not in line]
     assert whole == []
 
 

@@ -262,7 +262,8 @@ def test_the_query_finds_its_index(connection: sa.Connection) -> None:
         "south": 10.9, "north": 11.1, "west": 106.5, "east": 106.8, "circle_km2": 100.0,
     }  # fmt: skip
     how = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
-    for query, index in ((nearest._LADDER, "ix_member_commune"), (nearest._AROUND, "ix_member_pos")):
+    ladder, around = nearest._LADDER.statement, nearest._AROUND.statement
+    for query, index in ((ladder, "ix_member_commune"), (around, "ix_member_pos")):
         needed = {name: value for name, value in given.items() if name in query.compile().params}
         compiled = query.params(needed).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         plan = str(connection.exec_driver_sql(how + str(compiled)).all())

@@ -76,8 +76,8 @@ def test_the_talk_changes_hands_between_the_two_looks_of_another_process(tmp_pat
             first.execute(sender._VOID)
             with room.house.store.engine.begin() as second:
                 second.execute(CONVERSATION.update().values(epoch=CONVERSATION.c.epoch + 1))
-            mark = {"now": later, "most": 10, "owner": "first"}
-            assert first.execute(sender._MARK, mark).all() == []
+            mark = {"now": later, "most": 10, "owner": "first", "full": []}
+            assert sender._MARK.rows(first, mark) == []
 
 
 def test_a_queue_behind_a_slow_message_is_void_but_for_the_notices(room: Room) -> None:

@@ -1,0 +1,176 @@
+"""A statement made ready once: SQLAlchemy writes its SQL and its types, the driver's own cursor runs it.
+
+For what is asked at every message. There SQLAlchemy's execute() takes five times as long as SQLite's answer; everything
+else goes through it. Values, rows and errors are the same either way. Lists for IN it does not know.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+#: a row by its columns' names, whoever read it
+Row = Mapping[str, Any] | sa.RowMapping
+Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+_Processor = Callable[[Any], Any]
+
+
+@dataclass(slots=True)
+class _Made:
+    """One statement in the words of one database, for values of these names."""
+
+    sql: str
+    #: what the driver takes for the values of one call, those fixed in the statement among them
+    bind: Callable[[Mapping[str, Any]], Any]
+    columns: tuple[sa.ColumnElement[Any], ...]
+    names: tuple[str, ...]
+    line: Any
+    #: by place, how a value that the driver gives is read; known from the first answer on
+    readers: tuple[tuple[int, _Processor], ...] | None = None
+
+    def read(self, dialect: sa.Dialect, cursor: Any) -> list[Sequence[Any]]:
+        """All rows of an answer."""
+        if self.readers is None:
+            kinds = [(column.type.dialect_impl(dialect), told[1])
+                     for column, told in zip(self.columns, cursor.description, strict=True)]  # fmt: skip
+            readers = [(place, one.result_processor(dialect, kind)) for place, (one, kind) in enumerate(kinds)]
+            self.readers = tuple((place, reader) for place, reader in readers if reader)
+        raw: list[Sequence[Any]] = cursor.fetchall()
+        if not self.readers:
+            return raw
+        rows = [list(one) for one in raw]
+        for row in rows:
+            for place, reader in self.readers:
+                row[place] = reader(row[place])
+        return list(rows)
+
+
+class Prepared:
+    """`statement` may be any but one with an expanding bind. An INSERT or UPDATE sets what it is given."""
+
+    def __init__(self, statement: sa.Select[Any] | sa.CompoundSelect[Any] | sa.UpdateBase) -> None:
+        self.statement = statement.inline() if isinstance(statement, sa.Insert) else statement
+        self._made: dict[tuple[str, ...], _Made] = {}
+
+    def run(self, connection: sa.Connection, values: Values) -> None:
+        """Once, or for each of a list of values; none at all for an empty list. The first one's names are all's."""
+        if isinstance(values, Mapping):
+            self._cursor(connection, self._of(connection, values), values)
+        elif values:
+            made = self._of(connection, values[0])
+            self._cursor(connection, made, [made.bind(one) for one in values], many=True)
+
+    def rows(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Named tuples; a column without a name is _0, _1 ..."""
+        made = self._of(connection, values)
+        return [made.line._make(row) for row in self._read(connection, made, values)]
+
+    def mappings(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Row]:
+        made = self._of(connection, values)
+        return [dict(zip(made.names, row, strict=True)) for row in self._read(connection, made, values)]
+
+    def first(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any | None:
+        """The first of `rows`."""
+        return next(iter(self.rows(connection, values)), None)
+
+    def mapping(self, connection: sa.Connection, values: Mapping[str, Any]) -> Row | None:
+        """The first of `mappings`."""
+        return next(iter(self.mappings(connection, values)), None)
+
+    def scalar(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any | None:
+        """The first column of the first row."""
+        made = self._of(connection, values)
+        rows = self._read(connection, made, values)
+        return rows[0][0] if rows else None
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _of(self, connection: sa.Connection, values: Mapping[str, Any]) -> _Made:
+        key = (connection.dialect.name, *values)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = _make(self.statement, connection.dialect, list(values))
+        return made
+
+    def _read(self, connection: sa.Connection, made: _Made, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        return made.read(connection.dialect, self._cursor(connection, made, values))
+
+    def _cursor(self, connection: sa.Connection, made: _Made, values: Any, *, many: bool = False) -> Any:
+        if not connection.in_transaction():
+            connection.begin()
+        cursor = connection.connection.cursor()
+        try:
+            if many:
+                cursor.executemany(made.sql, values)
+            else:
+                cursor.execute(made.sql, made.bind(values))
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _as_raised_by_sqlalchemy(error, connection, made.sql) from error
+        return cursor
+
+
+def _make(statement: Any, dialect: sa.Dialect, names: list[str]) -> _Made:
+    compiled = statement.compile(dialect=dialect, column_keys=names)
+    binds = compiled.binds
+    order = tuple(compiled.positiontup if compiled.positional else binds)
+    fixed = {name: value for name, value in compiled.params.items() if name not in names}
+    if isinstance(statement, sa.Insert):
+        fixed |= {column.key: column.default.arg for column in statement.table.c
+                  if column.key in fixed and isinstance(column.default, ScalarElementColumnDefault)}  # fmt: skip
+    writers = {
+        name: write for name in order if (write := binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+    }
+    fixed = {name: writers[name](value) if name in writers else value for name, value in fixed.items()}
+    columns = tuple(statement.exported_columns)
+    called = tuple(column.name if isinstance(column.name, str) else "" for column in columns)
+    return _Made(
+        sql=str(compiled), bind=_binder(order, fixed, writers, positional=compiled.positional),
+        columns=columns, names=called, line=namedtuple("Row", called, rename=True),  # fields not known here
+    )  # fmt: skip
+
+
+def _binder(
+    order: tuple[str, ...], fixed: Mapping[str, Any], writers: Mapping[str, _Processor], *, positional: bool
+) -> Callable[[Mapping[str, Any]], Any]:
+    """From the values of one call to what the driver takes: by place, or by name."""
+    written = [(name, write) for name, write in writers.items() if name not in fixed]
+    places = [(place, name, write) for name, write in written for place, other in enumerate(order) if other == name]
+
+    def by_place(values: Mapping[str, Any]) -> Any:
+        row = list(pick({**fixed, **values} if fixed else values))
+        for place, name, write in places:
+            row[place] = write(values[name])
+        return row
+
+    def by_name(values: Mapping[str, Any]) -> Any:
+        return {**fixed, **values, **{name: write(values[name]) for name, write in written}}
+
+    if not positional:
+        return by_name
+    pick = _picker(order)
+    return by_place
+
+
+def _picker(order: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    if not order:
+        return lambda _: ()
+    if len(order) == 1:
+        return lambda values: (values[order[0]],)
+    return itemgetter(*order)
+
+
+def _as_raised_by_sqlalchemy(error: Any, connection: sa.Connection, sql: str) -> BaseException:
+    """The same error as SQLAlchemy's execute() raises; the line to a database that is gone is given up alike."""
+    raw = connection.connection
+    lost = connection.dialect.is_disconnect(error, raw.driver_connection, None)
+    if lost:
+        connection.invalidate(error)
+    base = connection.dialect.loaded_dbapi.Error
+    raised: BaseException = sa.exc.DBAPIError.instance(
+        sql, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
+    )
+    return raised
