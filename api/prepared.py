@@ -126,10 +126,10 @@ def _make(statement: Any, dialect: sa.Dialect, names: list[str]) -> _Made:
     }
     fixed = {name: writers[name](value) if name in writers else value for name, value in fixed.items()}
     columns = tuple(statement.exported_columns)
-    called = tuple(column.name if isinstance(column.name, str) else "" for column in columns)
+    called = tuple(str(getattr(column, "name", "")) for column in columns)
     return _Made(
         sql=str(compiled), bind=_binder(order, fixed, writers, positional=compiled.positional),
-        columns=columns, names=called, line=namedtuple("Row", called, rename=True),  # fields not known here
+        columns=columns, names=called, line=namedtuple("Row", called, rename=True),
     )  # fmt: skip
 
 

@@ -13,10 +13,15 @@ _ACCOUNT_WORD = re.compile(
     r"tai khoan|account|acc)(?![a-z])(?P<words>[^\d\0\n]{0,45})\n?$"
 )
 _BANK = (
-    r"(?:vietcom(?:bank)?|vietcom bank|vcb|vietinbank|vietin|ctg|bidv|agribank|agri|agr|techcom(?:bank)?|techcom bank|tcb|mb ?bank|mb|acb|sacom(?:bank)?|sacom bank|"
-    r"scb|stb|tpbank|tpb|vpbank|vpb|vib|shb|hdbank|ocb|msb|seabank|eximbank|lpb(?:ank)?|lien viet|lienviet|namabank|vietbank|"
+    r"(?:vietcom(?:bank)?|vietcom bank|vcb|vietinbank|vietin|ctg|bidv|agribank|agri|agr|techcom(?:bank)?|techcom bank|"
+    r"tcb|mb ?bank|mbb?|acb|sacom(?:bank)?|sacom bank|"
+    r"scb|stb|tpbank|tpb|vpbank|vpb|vib|shb|hdbank|ocb|msb|seabank|eximbank|lpb(?:ank)?|lien viet|lienviet|namabank|"
+    r"vietbank|"
     r"kien ?long(?: ?bank)?|vbsp|viet ?capital|bvbank|ban viet|abbank|bac ?a ?bank|pvcombank|ncb|saigonbank|shinhan|"
-    r"dong ?a(?: ?bank)?|hdb|nam ?a(?: ?bank)?|gp ?bank|gpb|woori(?: ?bank)?|public ?bank|co-?op ?bank|kbank|cimb|tnex|liobank|mbv|vikki(?: ?bank)?|pvcom|sea ?bank|bvb|vietabank|oceanbank|baoviet|vietabank|pgbank|hsbc|uob|timo|cake|nong nghiep|(?:ngan hang|nha bang|nh)(?: (?:tmcp|a|chau|quan|doi|cong|ngoai|nong|thuong|nghiep|dau|tu|ky|sai|gon|tin|chinh|"
+    r"dong ?a(?: ?bank)?|hdb|nam ?a(?: ?bank)?|gp ?bank|gpb|woori(?: ?bank)?|public ?bank|co-?op ?bank|kbank|cimb|"
+    r"tnex|liobank|mbv|vikki(?: ?bank)?|pvcom|sea ?bank|bvb|vietabank|oceanbank|baoviet|vietabank|pgbank|hsbc|uob|"
+    r"timo|cake|nong nghiep|(?:ngan hang|nha bang|nh)(?: (?:tmcp|a|chau|quan|doi|cong|ngoai|nong|thuong|nghiep|dau|tu|"
+    r"ky|sai|gon|tin|chinh|"
     r"sach|buu|dien|lien|viet|nam|phuong|dong|tien|phong|quoc|te|phat|trien|hang|hai|xuat|nhap|khau|bac|xa|hoi)){0,6})"
 )
 _ACCOUNT_SAID = re.compile(r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])")
@@ -55,7 +60,8 @@ CODE_WORD = re.compile(
     r"(?<![a-z])(?:(?:ma|so) (?:don(?: hang)?|van don|gd|giao dich|ho so|to khai|hs|khach hang|kh|buu gui|"
     r"hoa don|bien lai|danh ba|bien nhan|tham chieu|the bhyt|bhyt|bhxh|bao hiem|hop dong|hd|cong to|dong ho|thue|"
     r"chung tu|phieu)|don|van don|buu gui|buu pham|hoa don|ma gd|mst|ma so thue|ref|order|ft|serial|seri|imei|"
-    r"ma vach|so khung|so may|hop dong|bien lai|giao dich|bhxh|bhyt|danh ba|ma tra cuu|tra cuu|buu kien|ma bhxh|ho khau|ma bn|ma benh nhan|ma san pham|san pham ma|"
+    r"ma vach|so khung|so may|hop dong|bien lai|giao dich|bhxh|bhyt|danh ba|ma tra cuu|tra cuu|buu kien|ma bhxh|"
+    r"ho khau|ma bn|ma benh nhan|ma san pham|san pham ma|"
     r"to khai|so so)(?![a-z])[\s:.#,()\-]*(?:(?!cccd|cmnd|cmt|the|can|chung|dinh|stk|tk|"
     r"vao)[a-z]+\b[\s:.#]*){0,4}$"
 )
@@ -89,7 +95,7 @@ def is_account(shown: str, bare: str, before: str, number: Number) -> bool:
     if _LENDING.search(before) and number.digits.endswith("0000"):
         return False
     if _BANK_BEFORE.search(before) and not re.match(r" ?stk", bare[number.end : number.end + 4]):
-        return not phone or bool(re.search(r"\b(?:ck|chuyen|stk|tk|vao)\b", before))
+        return not phone or bool(re.search(r"\b(?:ck|chuyen|stk|tk|vao|bank:)(?![a-z])", before))
     return bool(_BANK_AFTER.match(bare, number.end)) and not number.digits.startswith("1800")
 
 

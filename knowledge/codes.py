@@ -42,7 +42,7 @@ _OTHER = re.compile(
     r"may|mau|qd|gio|luc|tu|den|hon|gan|diem|dai|hang)[ :.]{1,2})$"
 )
 _SHORT_NUMBER = re.compile(r"(?<![a-z])gui (?:den |toi )?$")  # where a text message goes: 5656
-_SENDER = r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|vneid|viber|apple|app)"
+_SENDER = r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|vneid|viber|apple|app|vcb|mb|bidv|agribank|acb|vietin|sacombank|tpbank)"
 _JUST_A_CODE = re.compile(
     rf"(?<![a-z])(?:(?:gui|goi|nhan|ve|doc|dua|cho|nhap|lo|hoi|xin|bao|keu|doi|"
     rf"{_SENDER})(?![a-z])[^\d\0]{{0,30}}(?<![a-z])(?:ma|code)(?: (?:la|nay|do|ne|no))?|{_SENDER} (?:gui|goi|"
@@ -68,7 +68,9 @@ _ENTERED = re.compile(
     r"dien thoai|dt|no|app|cua) ){0,2}(?:mo|vo|vao|sang)(?![a-z]))"
 )
 _SPOKEN_AS_CODE = re.compile(
-    r"(?<![a-z])(?:doc|nhap|nhan|gui|goi|dua|bao|cho)(?: [a-z]+){0,3} (?:ma|day so)[ :]{1,2}$|(?<![a-z])(?:ma|pin|pass)(?: so)? (?:la|:|ghi|de|dat)[ :]{0,2}$")
+    r"(?<![a-z])(?:doc|nhap|nhan|gui|goi|dua|bao|cho)(?: [a-z]+){0,3} (?:ma|day so)[ :]{1,2}$|(?<![a-z])(?:ma|pin|"
+    r"pass)(?: so)? (?:la|:|ghi|de|dat)[ :]{0,2}$"
+)
 _ACCOUNT_AND_WORD = re.compile(  # facebook: 0900000000 - concutung9
     r"(?<![a-z])(?:facebook|fb|zalo|g?mail|tk|tai khoan|nick|vneid|shopee|icloud|tiktok|dang nhap|"
     r"user)(?![a-z])[^\d\0]{0,20}(?:0\d{9}|\S{3,30}@[a-z]+\.[a-z.]+) ?[-/|"
@@ -109,7 +111,9 @@ _SPELT = re.compile(
 )
 _LETTERS_ASKED = re.compile(r"kich hoat|dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 
-MAT_KHAU = r"m[a56]{1,4}t[a5j]{0,2} ?(?:kh[a36]{1,4}u[ar3]{0,2}|khu[ar]{1,2}|kahu|kau|khao)"  # and as its keys are typed: maatj khaaur, ma65t kha63u
+MAT_KHAU = (  # and as its keys are typed: maatj khaaur, ma65t kha63u; and mistyped
+    r"m[a56]{1,4}t[a5j]{0,2} ?(?:kh[a36]{1,4}u[ar3]{0,2}|khu[ar]{1,2}|kahu|kau|khao)"
+)
 _PIN = re.compile(r"(?<![a-z])(?:pin|puk|passcode|ma (?:khoa|may|the))(?![a-z])")
 _PASSWORD = re.compile(
     rf"(?<![a-z0-9])(?:{MAT_KHAU}|m\.?khau|mk|pass?(?: ?wi ?fi|w(?:or?d?|d)?)?|pwd?|mat ma|pass ?code)(?![a-z0-9])"
@@ -123,7 +127,8 @@ _CODE_LIKE = re.compile(
     r"\S+@\S+\.[a-z]{2,}|(?:https?|www)\S*|\S*/\S*|[\d.,:\-]+|\d+x\d+|\S+\.(?:vn|com|net)"
 )
 _WORD_AND_YEAR = re.compile(
-    r"(?:(?:chu|la|:|lien|ten|cho) (?P<word>[a-z]{4,20})|(?P<name>(?!(?:lan|thang|ngay|nam|gio|phut|cap|doi|sai|quen|khau) )[a-z]{3,20}))(?: (?:roi|va|voi|them|cong|"
+    r"(?:(?:chu|la|:|lien|ten|cho) (?P<word>[a-z]{4,20})|(?P<name>(?!(?:lan|thang|ngay|nam|gio|phut|cap|doi|sai|quen|"
+    r"khau) )[a-z]{3,20}))(?: (?:roi|va|voi|them|cong|"
     r"xong)){1,2}(?: (?:so|nam|sinh))* (?P<number>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])|"
     r"chu (?P<only>[a-z]{4,20}) so (?P<digits>\d{2,8}|\d(?: \d){1,7})(?![\w.,/])"
 )
@@ -212,7 +217,7 @@ def _may_be_code(shown: str, bare: str, span: tuple[int, int], named_at: list[in
             return False
         return bool(named or _NAMED.search(after) or _ARRIVED.search(before) or (_ARRIVED.search(after) and not spoken))
     if (
-        len(code) < 6
+        len(code) in (4, 5, 7, 8)
         and code.isdigit()
         and (_JUST_A_CODE.search(before) or _CODE_THEN_SENDER.search(bare[max(0, start - 8) : end + 40]))
     ):

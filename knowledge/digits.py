@@ -25,7 +25,8 @@ MONEY_AFTER = re.compile(
 HOTLINE = re.compile(r"1[89]00(?:\d{4}|\d{6})?$")
 DATE = re.compile(r"(?:[0-3]?\d[./\-][01]?\d[./\-](?:19|20)?\d\d|[01]?\d[./\-](?:19|20)\d\d)(?!\d)")
 PHONE = re.compile(
-    r"(?<![\do])(?:\+?84[ .\-]?(?:\(0\)[ .]?)?|[0o])[ .\-]?[235789](?:[ .,\-]?\d){8,9}(?!\d)|(?<!\d)1[89]00(?:[ .]?\d){2,6}|"
+    r"(?<![\do])(?:\+?84[ .\-]?(?:\(0\)[ .]?)?|[0o])[ .\-]?[235789](?:[ .,\-]?\d){8,9}(?!\d)|"
+    r"(?<!\d)1[89]00(?:[ .]?\d){2,6}|"
     r"\(0\d{2,4}\)(?:[ .\-]?\d){6,8}(?!\d)|"
     rf"(?<![a-z])khong (?:hai|ba|nam|bay|tam|"
     rf"chin)(?:[ ,]{{1,2}}{NUMERAL}){{8}}(?![a-z])(?!(?:[ ,]{{1,2}}{NUMERAL}){{2}})"
@@ -89,7 +90,12 @@ def take(groups: list[re.Match[str]], named_id: bool) -> tuple[Number, int]:
         if size != 12 or not CITIZEN.fullmatch(window.digits):
             continue
         pairs = set(window.sizes) == {2} and len(groups) == len(window.sizes) and not is_drawn(window)
-        if named_id or pairs or set(window.sizes) == {1} or (min(window.sizes) >= 2 and 10 not in _running(window.sizes)):
+        if (
+            named_id
+            or pairs
+            or set(window.sizes) == {1}
+            or (min(window.sizes) >= 2 and 10 not in _running(window.sizes))
+        ):
             return window, len(window.sizes)
     for window in windows:
         if len(window.digits) == 10 and MOBILE.fullmatch(window.digits):

@@ -12,7 +12,8 @@ _NAMES = (  # what numbers of residents are called that are no codes
     "trung tâm)|vận đơn|bưu (?:phẩm|kiện|gửi|cục|điện|chính)|kiện hàng|hồ sơ|biên (?:nhận|lai|bản)|biển số|"
     "hợp đồng|danh (?:bạ|bộ|mục)|h(?:oá|óa) đơn|chứng từ|công văn|quyết định|thông báo|nghị định|thông tư|luật|"
     "công tơ|đồng hồ|chỉ số|số (?:điện|nước)(?! tho)|tiền (?:điện|nước)|sổ (?:đỏ|hồng|ch|bhxh|tiết kiệm)|"
-    "số (?:phát hành|bìa|sổ|seri|khung|máy|lô|vào|lưu|đuôi|hiệu)|vé số|tờ vé|(?:mã|số|xe|tàu|dò|mua|bán) vé|xổ số|(?:dò|"
+    "số (?:phát hành|bìa|sổ|seri|khung|máy|lô|vào|lưu|đuôi|hiệu)|vé số|tờ vé|(?:mã|số|xe|tàu|dò|mua|bán) vé|xổ số|"
+    "(?:dò|"
     "mua) số|tờ khai|hộ (?:nghèo|cận)|mã (?:số )?hộ|đặc biệt|giải|trúng|dự thưởng|chương trình|sản phẩm|seri|"
     "serial|sê ri|thẻ cào|mã vạch|imei|viettel ?post|vn ?post|spx|ghn|ghtk|j&t|báo danh|sbd|kh(?:oá|óa) học|"
     "học (?:sinh|phần|viên)|sinh viên|bệnh (?:nhân|án)|điểm bán|phòng họp|lỗi|error|tham chiếu|tra cứu|"
@@ -38,7 +39,8 @@ CODE_SAID = (
 )
 _MARKED_CALLED = (
     rf"(?<![^\W\d_])(?:(?<!gửi )(?<!gởi )(?<!nhắn )(?<!bắn )(?<!báo )(?:{_NAMES})(?![^\W\d_])(?:[ "
-    rf":.,#()\-]{{1,3}}(?!mã(?![^\W\d_])|nhập|đọc|g[ửở]i|nhận|nhắn|bấm|gõ|(?:{CODE_SAID}))[^\W\d_]+){{0,3}}(?: \d[\d.]* (?:lên|tới|đến|qua|sang|xuống|và|với|hoặc|hay))?|"
+    rf":.,#()\-]{{1,3}}(?!mã(?![^\W\d_])|nhập|đọc|g[ửở]i|nhận|nhắn|bấm|gõ|"
+    rf"(?:{CODE_SAID}))[^\W\d_]+){{0,3}}(?: \d[\d.]* (?:lên|tới|đến|qua|sang|xuống|và|với|hoặc|hay))?|"
     rf"(?:{_SHORT_NAMES})(?: (?:số|là|này|của [^\W\d_]+))*|{_MONEY})[ :.#()\-=]{{0,3}}\Z"
 )
 _CALLED_MARKED, _CALLED_BARE = re.compile(_MARKED_CALLED), re.compile(strip_marks(_MARKED_CALLED))

@@ -51,7 +51,7 @@ _ID_LOOSE = re.compile(
 )
 _LINK = re.compile(r"(?:https?://|www\.|(?<![a-z0-9\-])[a-z0-9\-]+\.(?:vn|com|net|me|org|info|page)/)\S*")
 _PASSPORT = re.compile(
-    r"(?<![a-z])(?:ho chieu|passport)(?![a-z])[^\d\0\n]{0,30}?(?P<number>(?<![a-z0-9])[a-z] ?\d{7,8})(?!\d)"
+    r"(?<![a-z])(?:ho chieu|passport|hc(?= so))(?![a-z])[^\d\0\n]{0,30}?(?P<number>(?<![a-z0-9])[a-z] ?\d{7,8})(?!\d)"
 )
 _INSURED = re.compile(  # the kinds of insured people; two letters and more are customers of the power company
     r"(?<![a-z0-9])(?<!ma )(?P<number>(?:dn|hx|ch|nn|tk|hc|xk|ht|tb|no|ct|xb|tn|cs|qn|ca|cy|xn|ms|cc|ck|cb|kc|hd|"

@@ -184,7 +184,8 @@ _BETWEEN = re.compile(
 _NEAR = re.compile(rf"(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9])){{0,5}}[ :=.\-(\"']{{0,3}}")
 _VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"('“”]{3,64})")
 _BIRTHDAY = re.compile(
-    r"(?:(?:[46]|bon|sau) (?:chu )?so )?(?:(?:bien|xe|nha|ngay|nam|thang|sinh|nhat|cuoi|dau|so|dien|thoai|sdt|dt|cccd|ten|"
+    r"(?:(?:[46]|bon|sau) (?:chu )?so )?(?:(?:bien|xe|nha|ngay|nam|thang|sinh|nhat|cuoi|dau|so|dien|thoai|sdt|dt|cccd|"
+    r"ten|"
     r"chu|cua|toi|tui|em|con|be|chau|me|ba|ma|noi|ngoai|chong|vo|anh|chi|bac)[ ]+){1,5}(?=\S*\d)"
 )
 _SPACED_DIGITS = re.compile(r"\d(?:[ .\-]\d){3,11}(?!\d)|\d{2,4}(?:[ .\-]\d{2,4}){1,3}(?!\d)")
@@ -198,7 +199,8 @@ _ENDING = re.compile(
     r"giup|co|sdt|so|hay|ok|dc|duoc|con|bac|chu|co)\b)"
 )
 _NO_PASSWORD = re.compile(
-    r"(?:gi|j|passcode|password|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|cua|may|gom|"
+    r"(?:gi|j|passcode|password|sao|dau|ai|nao|the|nhu|khong|ko|hong|hok|phai|cai|de|chu|it|toi|mat|quen|bi|sai|dung|"
+    r"cua|may|gom|"
     r"duoc|dc|cu|moi|vay|ngay|hay|tu|ma|nhieu|rat|qua|yeu|manh|khoa|het|ham|thong|dien|dang|nhap|xac|nhung|trong|"
     r"tren|duoi|khac|giong|chung|rieng|bao|vneid|otp|pin|zalo|con|cho|khi|luc|neu|hoac|va|voi|thi|la|ra|vao|xong|"
     r"lam|doi|cap|gui|nguoi|viec|buoc|can|nen|lay|tao|dat|hien|van|bang|tin|anh|hinh|chua|roi|luon|cung|nua|day|"

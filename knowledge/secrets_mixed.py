@@ -11,7 +11,8 @@ from knowledge.digits import CITIZEN, MOBILE, Span
 _DIGIT = re.compile(r"\d")
 _LOOK_ALIKE = str.maketrans("oil", "011")
 _LETTERED = re.compile(
-    r"(?<![a-z0-9@.])(?=[0-9 .\-]{0,18}[oil])(?=[oil]?\d|[oil]{1,2}\d)[0-9oil]{2,19}(?:[ .\-](?=[oil]{0,3}\d)[0-9oil]{2,6}){0,6}"
+    r"(?<![a-z0-9@.])(?=[0-9 .\-]{0,18}[oil])(?=[oil]?\d|"
+    r"[oil]{1,2}\d)[0-9oil]{2,19}(?:[ .\-](?=[oil]{0,3}\d)[0-9oil]{2,6}){0,6}"
     r"(?![a-z0-9@])"
 )
 _CUE = re.compile(
@@ -22,7 +23,8 @@ _CUE = re.compile(
 _LEAST = {"id_number": 9, "account_number": 8, "card_number": 15, "otp": 6}
 _MOST = {"id_number": 13, "account_number": 16, "card_number": 19, "otp": 8}
 _CODE = re.compile(
-    r"(?<![a-z])(?P<cue>(?:ma|code|captcha)(?: (?:so|otp|nay|no|do|kich hoat|xac ?(?:nhan|thuc|minh)|khoi phuc|du phong|"
+    r"(?<![a-z])(?P<cue>(?:ma|code|captcha)(?: (?:so|otp|nay|no|do|kich hoat|xac ?(?:nhan|thuc|minh)|khoi phuc|"
+    r"du phong|"
     r"dang nhap|bao mat|captcha|2fa|google|zalo|facebook|fb|vneid|telegram|cua|toi|tui|em|minh|bac|con|gui|ve|moi|cap|"
     r"lai|unlock|mo khoa|truy cap|an toan|gom|ghi|hien|cho|nhan|duoc|backup|recovery|apple|icloud|ky so)){0,6})"
     r"(?P<link> la|:| :| ne|=| day| day ne| thi)?[ :]{1,3}"
@@ -34,12 +36,17 @@ _GOODS = re.compile(
     r"dat cho|chuyen bay|lop|sach|model|sim|khach hang|kh|thua dat|giao dich)(?![a-z])"
 )
 _CHANGES = re.compile(r"[a-z](?=\d)|\d(?=[a-z])")
-_ORDINARY = re.compile(r"[a-z]{1,4}\d+|\d+[a-z]{1,3}|\d+(?:k|tr|h|p)\d*|\d+|[a-z]+|h\d\d.*|[a-z]+\d{1,2}[a-z]+|20\d\d.*")
+_ORDINARY = re.compile(
+    r"[a-z]{1,4}\d+|\d+[a-z]{1,3}|\d+(?:k|tr|h|p)\d*|\d+|[a-z]+|h\d\d.*|[a-z]+\d{1,2}[a-z]+|20\d\d.*"
+)
 _SPARE = re.compile(
-    r"(?:\0|\d{4}[ \-]?\d{4})(?: ?[,;/\n]| va| voi| roi| hay)[ \n]{0,2}(?:\d[.)] ?|ma )?(?P<code>\d{4}[ \-]\d{4}|\d{6,8}|"
+    r"(?:\0|\d{4}[ \-]?\d{4})(?: ?[,;/\n]| va| voi| roi| hay)[ \n]{0,2}(?:\d[.)] ?|ma )?(?P<code>\d{4}[ \-]\d{4}|"
+    r"\d{6,8}|"
     r"\d{3} \d{3})(?![\w/]|[.,\-]?\d| \d)"
 )
-_SPARE_SAID = re.compile(r"(?<![a-z])(?:du phong|backup|khoi phuc|recovery|otp|ma xac ?(?:nhan|thuc|minh)|hai ma|2 ma)(?![a-z])")
+_SPARE_SAID = re.compile(
+    r"(?<![a-z])(?:du phong|backup|khoi phuc|recovery|otp|ma xac ?(?:nhan|thuc|minh)|hai ma|2 ma)(?![a-z])"
+)
 
 
 def mixed(bare: str) -> Iterator[Span]:
@@ -64,7 +71,11 @@ def mixed(bare: str) -> Iterator[Span]:
 
 def _look_alike(bare: str, match: re.Match[str]) -> str | None:
     digits = re.sub(r"\D", "", match[0].translate(_LOOK_ALIKE))
-    if not re.search("[oil]", match[0]) or sum(c.isdigit() for c in match[0]) * 2 < len(digits) or MOBILE.fullmatch(digits):
+    if (
+        not re.search("[oil]", match[0])
+        or sum(c.isdigit() for c in match[0]) * 2 < len(digits)
+        or MOBILE.fullmatch(digits)
+    ):
         return None
     if CITIZEN.fullmatch(digits):
         return "id_number"

@@ -14,18 +14,26 @@ from knowledge.number_names import called
 from knowledge.secrets_words import is_joined
 
 _PIN = (
-    r"(?:ma (?:so )?the(?= (?:atm|ngan hang|visa|rut|nay|agri|vcb))|(?:ma|so|mat ma)(?: so)? (?:pin|puk|khoa(?! (?:hoc|san|noi|ngoai|nhi))|mo (?:khoa|may|app|dien thoai|dt|ket|cua)|"
+    r"(?:ma (?:so )?the(?= (?:atm|ngan hang|visa|rut|nay|agri|vcb))|(?:ma|so|mat ma)(?: so)? (?:pin|puk|"
+    r"khoa(?! (?:hoc|san|noi|ngoai|nhi))|mo (?:khoa|may|app|dien thoai|dt|ket|cua)|"
     r"may(?! (?:cay|bom|lanh|tinh tien|in|chu))|man hinh|atm|"
-    r"rut tien|ket|lien ket|ghep (?:noi|doi)|dong bo|ket noi|bao (?:mat|ve)|bi mat|vao (?:app|may)|vo (?:app|may))|ma (?:smartca|ca|ky (?:hop dong|hd|so))|(?:usb )?token|smart ?ca|ma(?:ax|4|x) xa(?:cs|1c) nha?(?:anj|65n|n65|nj)|(?<!error )(?<!loi )(?<!qr )(?<!ma )code|smart otp|pass ?code|mat ma|"
+    r"rut tien|ket|lien ket|ghep (?:noi|doi)|dong bo|ket noi|bao (?:mat|ve)|bi mat|vao (?:app|may)|vo (?:app|may))|"
+    r"ma (?:smartca|ca|ky (?:hop dong|hd|so))|(?:usb )?token|smart ?ca|ma(?:ax|4|x) xa(?:cs|1c) nha?(?:anj|65n|n65|"
+    r"nj)|(?<!error )(?<!loi )(?<!qr )(?<!ma )code|puk\d?|pin[12](?= \d{4})|mo (?:khoa )?bang|o ?te ?pe|op te pe|"
+    r"smart otp|pass ?code|mat ma|"
     r"pin (?:the|atm|sim|app|vneid|cua|ngan hang|smart|otp|la|nha|ne|cu|moi)|(?:quen|sai|nhap|doi|bam|nho|dat|go|danh) "
-    r"(?:cai )?(?:ma )?pin|(?:khoa|mo)(?: khoa)? (?:man hinh|dien thoai|may|app)|ma(?: la)? (?:4|6|bon|sau) so|(?:ma|so)(?: [a-z]+){0,3} tin nhan)"
+    r"(?:cai )?(?:ma )?pin|(?:khoa|mo)(?: khoa)? (?:man hinh|dien thoai|may|app)|ma(?: la)? (?:4|6|bon|sau) so|(?:ma|"
+    r"so)(?: [a-z]+){0,3} tin nhan)"
 )
 _CUE = re.compile(
-    rf"(?<![a-z0-9])(?:(?P<pin>{_PIN})|(?P<password>{MAT_KHAU}|m\.?khau|passw(?:or?)?d|otp|mxn|mk(?= (?:cua|cap|vneid|app|wi|dvc|token|ngan|the|rut|giao|vi|momo))))(?![a-z0-9])"
+    rf"(?<![a-z0-9])(?:(?P<pin>{_PIN})|(?P<password>{MAT_KHAU}|m\.?khau|passw(?:or?)?d|otp|mxn|mk(?= (?:cua|cap|vneid|"
+    rf"app|wi|dvc|token|ngan|the|rut|giao|vi|momo))))(?![a-z0-9])"
 )
 _SAID = rf"{NUMERAL}(?:[ ,.\-]{{1,2}}{NUMERAL}){{3,7}}(?![a-z])"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/+\-#*:@])(?<!\d )(?P<code>\d{{4,8}}|\d(?: \d){{3,7}}|\d\d(?: \d\d){{1,3}}|{_SAID})(?![\w/%]|[.,\-]\d| \d)"
+    rf"(?<![\w.,/+\-#*:@])(?<!\d )(?P<code>\d{{4}}[ \-]\d{{4}}|\d{{4,8}}|\d(?: \d){{3,7}}|\d\d(?: \d\d){{1,3}}|"
+    rf"{_SAID})(?![\w/%]|[.,\-]\d|"
+    rf" \d)"
 )
 _REACH = 90
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -49,13 +57,16 @@ _FIRST = re.compile(
 )
 _CHOSEN = re.compile(  # "để ngày sanh con trai 1209", but not "tui sinh năm 1962"
     r"(?<![a-z])(?:la|de|dat|lay|cai|xai|dung|chon|bam|nhap|go|theo|bang|=|:)(?: (?:la|cai|chu|so|bang|vo|theo|thanh))*"
-    r"(?: (?:ngay|nam|thang|gio|sinh|sanh|cuoi|gio|mat|nhat|duoi|cuoi|dau|bon|so|sdt|dien|thoai|xe|nha|bien|cccd|cua|toi|tui|"
+    r"(?: (?:ngay|nam|thang|gio|sinh|sanh|cuoi|gio|mat|nhat|duoi|cuoi|dau|bon|so|sdt|dien|thoai|xe|nha|bien|cccd|cua|"
+    r"toi|tui|"
     r"em|con|chau|me|ba|ma|vo|chong|anh|chi|bac|ong|noi|ngoai|trai|gai|ut|lon|nho|minh|no|la|4|6))*[ :]{1,2}\Z"
 )
 _ASSERTED = re.compile(r"(?:la|lam|=|:) ?(?:cai |so |con so |day so )?\Z")
 _SET = re.compile(
-    r"(?<![a-z])(?:de|dat|go|nhap|xai|lay|danh|thu|nho|viet|ghi|la|chon|nho la|de la|bam|tu|cu|moi|sang|thanh|qua|bang)(?: (?:la|thanh|cai|chu|ten|"
-    r"nguyen|dai|thu|lai|vo|vao|mat khau|mk|pass)){0,3} [\"'“(]?(?P<word>[a-z]{3,20}(?:[._\-][a-z]{2,20}){1,5}|[a-z]{6,24})(?![\w@./\-])"
+    r"(?<![a-z])(?:de|dat|go|nhap|xai|lay|danh|thu|nho|viet|ghi|la|chon|nho la|de la|bam|tu|cu|moi|sang|thanh|qua|"
+    r"bang)(?: (?:la|thanh|cai|chu|ten|"
+    r"nguyen|dai|thu|lai|vo|vao|mat khau|mk|pass)){0,3} [\"'“(]?(?P<word>[a-z]{3,20}(?:[._\-][a-z]{2,20}){1,5}|"
+    r"[a-z]{6,24})(?![\w@./\-])"
 )
 _VERIFIES = re.compile(  # "nó nhắn 4410 để xác minh", "hiện 3829 kêu nhập"
     r"(?<![\w.,/+\-#*:@])(?<!\d )(?P<code>\d{4,8}|\d(?: \d){3,7}|\d\d(?: \d\d){1,3})(?! ?[\w/%]*\d|[.,\-]\d) "
@@ -64,11 +75,13 @@ _VERIFIES = re.compile(  # "nó nhắn 4410 để xác minh", "hiện 3829 kêu 
 )
 _SENT_TO = re.compile(r"(?<![a-z])(?:gui|goi|soan(?: [a-z]+)?|nhan tin|tong dai|dau so|toi so|den so|ve so|qua so) \Z")
 _EXPIRES = re.compile(  # "mã 6619 có hiệu lực 3 phút"
-    r"(?<![a-z])(?:ma|code) (?P<code>\d{4,8}) (?:(?:nay|do|no|bi|la|da) )?(?:co hieu luc|het (?:han|hieu luc)|(?:khong|ko) (?:dung|"
+    r"(?<![a-z])(?:ma|code) (?P<code>\d{4,8}) (?:(?:nay|do|no|bi|la|da) )?(?:co hieu luc|het (?:han|hieu luc)|"
+    r"(?:khong|ko) (?:dung|"
     r"hop le|chinh xac)|sai)(?![a-z])"
 )
 _MADE = re.compile(
-    rf"(?<![a-z])(?:lay|dung|xai|de|chon)(?: [a-z]+){{0,5}} (?P<word>[^\s\0]*\d[^\s\0]*|[a-z]{{6,24}}) (?:de )?(?:lam|dat) "
+    rf"(?<![a-z])(?:lay|dung|xai|de|chon)(?: [a-z]+){{0,5}} (?P<word>[^\s\0]*\d[^\s\0]*|[a-z]{{6,24}}) (?:de )?(?:lam|"
+    rf"dat) "
     rf"(?:ma )?(?:{MAT_KHAU}|mk|pass|pin|passcode)(?![a-z])"
 )
 _DOMAIN = re.compile(r".*\.(?:vn|com|net|org|gov|info|apk|pdf|jpg|docx?|me)$|dvc|.*-?(?:cong|hoat|dang|ky)$")
@@ -86,7 +99,9 @@ def in_one_sentence(shown: str, bare: str) -> Iterator[Span]:
     for match in (*_VERIFIES.finditer(bare), *_EXPIRES.finditer(bare)):
         before = bare[max(0, match.start() - 40) : match.start()]
         named = _ELSEWHERE.search(before) or called(shown, match.start()) or _SENT_TO.search(before)
-        if not (named or _is_ordinary(bare, match) or _YEAR.fullmatch(match["code"]) or PHONE.match(bare, match.start())):
+        if not (
+            named or _is_ordinary(bare, match) or _YEAR.fullmatch(match["code"]) or PHONE.match(bare, match.start())
+        ):
             yield *match.span("code"), "otp"
     for match in _MADE.finditer(bare):
         if not match["word"].isalpha() or is_joined(match["word"]):

@@ -1,4 +1,5 @@
-"""Codes as people say them aloud: "ba con sáu", "hai mươi mốt bốn lăm", "từ một tới sáu", "ba số đầu 339, ba số sau 182".
+"""Codes as people say them aloud: "ba con sáu", "hai mươi mốt bốn lăm", "từ một tới sáu", "ba số đầu 339, ba số sau "
+"182".
 
 Only right behind a word for a code, a password, an ID or an account: elsewhere such words count things. Works on text
 that is already lower case, without marks and with ASCII digits. Plain runs of digits in words are others' work.
@@ -11,7 +12,8 @@ from knowledge.digits import NUMERAL, Span
 
 _VALUE = rf"(?:{NUMERAL}|muoi|nham|zero|\d{{1,4}})"
 _RUN = re.compile(
-    rf"(?<![a-z\d.,/])(?:{NUMERAL}|muoi|\d{{1,2}})(?:[ ,.\-]{{1,3}}(?:(?:(?:con|chu) so|con|so|chu|cai|le|linh|tram|roi|toi|xong) )?"
+    rf"(?<![a-z\d.,/])(?:{NUMERAL}|muoi|\d{{1,2}})(?:[ ,.\-]{{1,3}}(?:(?:(?:con|chu) so|con|so|chu|cai|le|linh|tram|"
+    rf"roi|toi|xong) )?"
     rf"{_VALUE}){{1,24}}(?![a-z\d/]|[.,]\d)"
 )
 _SPECIAL = re.compile(r"(?<![a-z])(?:con|so|chu|cai|le|linh|muoi|nham|tram)(?![a-z])")
@@ -25,7 +27,8 @@ _TENS = re.compile(rf"(?:{NUMERAL} )?muoi(?: (?:{NUMERAL}|nham))?")
 _WORD = re.compile(r"[a-z]+|\d+")
 _JOINTS = {"con", "so", "chu", "cai", "tram", "roi", "toi", "xong"}
 _CUE = re.compile(
-    r"(?<![a-z])(?:(?P<otp>otp|o te pe|so(?: [a-z]+){0,3} (?:gui|nhan|doc)|mxn|mxt|code|ma|day so|doc)|(?P<password>pin|mk|mat khau|pass(?:word|code)?|"
+    r"(?<![a-z])(?:(?P<otp>otp|o te pe|so(?: [a-z]+){0,3} (?:gui|nhan|doc)|mxn|mxt|code|ma|day so|doc)|"
+    r"(?P<password>pin|mk|mat khau|pass(?:word|code)?|"
     r"mat ma|pw|khoa)|(?P<id_number>cccd|cmnd|cmt|can cuoc|cc|chung minh|dinh danh)|(?P<account_number>stk|tk|"
     r"tai khoan))(?![a-z])(?P<words>[^\d\0\n.;?!]{0,40})$"
 )
@@ -40,11 +43,13 @@ _COUNTS = re.compile(
     r"ky|kg|cai|con|bua|tieng|dua|lop|ap|buoc|cap|muc)(?![a-z])"
 )
 _IS_TALK = re.compile(  # "6 số không tới", "4 số từ ngân hàng"
-    r"(?<=so khong) (?!nha|nhe|nghe|a(?![a-z])|do(?![a-z])|ma(?![a-z])|chua|hoai)[a-z]|(?<=so tu)(?![a-z])|(?<=\d so khong)"
+    r"(?<=so khong) (?!nha|nhe|nghe|a(?![a-z])|do(?![a-z])|ma(?![a-z])|chua|hoai)[a-z]|(?<=so tu)(?![a-z])|"
+    r"(?<=\d so khong)"
 )
 _RANGE = re.compile(
     r"(?<![a-z])(?:pin|mk|mat khau|pass(?:word|code)?|mat ma|khoa)(?: [a-z]+){0,5}? "
-    r"(?P<code>tu (?:mot|1|khong|0) (?:toi|den|tới|qua) (?:so )?(?:sau|bay|tam|chin|muoi|[4-9]))(?! (?:chu|ky|ki|so|lan))(?![a-z\d])"
+    r"(?P<code>tu (?:mot|1|khong|0) (?:toi|den|tới|qua) (?:so )?(?:sau|bay|tam|chin|muoi|[4-9]))(?! (?:chu|ky|ki|so|"
+    r"lan))(?![a-z\d])"
 )
 _HALVES = re.compile(
     rf"(?P<one>(?:{_VALUE} ?){{1,4}}) ?,? ?(?:va |con |roi )?(?:3|ba|4|bon|2|hai) so (?:sau|cuoi|ke)(?: la)?[ :]{{1,2}}"

@@ -17,7 +17,8 @@ _CUE = re.compile(
 )
 _LINK = re.compile(
     r"(?P<between>(?:[ ,()\-_/]{1,2}[a-z0-9]+){0,7}?)"
-    r"(?P<link> (?:la|laf|la2|thanh(?! (?:cong|ra|pho|thu|thao|vien|toan))|thanhf|sang|gom(?= (?:ten|chu(?! (?:hoa|thuong|cai|so|in|va))|cum) )|day(?: ne| nha)?|ne)(?![a-z0-9]) ?[:=]?|"
+    r"(?P<link> (?:la|laf|la2|thanh(?! (?:cong|ra|pho|thu|thao|vien|toan))|thanhf|sang|gom(?= (?:ten|chu(?! (?:hoa|"
+    r"thuong|cai|so|in|va))|cum) )|day(?: ne| nha)?|ne)(?![a-z0-9]) ?[:=]?|"
     r" ?(?:[:=]{1,2}|->|=>)| (?=[\"“'][a-z]))\s*"
 )
 _HINT = re.compile(
@@ -26,17 +27,21 @@ _HINT = re.compile(
 )
 _CAPITAL = f"[A-Z{''.join(chr(code) for code in range(0xC0, 0x1EFA) if chr(code).isupper() and chr(code).isalpha())}]"
 _WORD = re.compile(r"[^\W\d_]+")
-_CAPITALS = re.compile(rf"(?:{_CAPITAL}[^\W\d_A-Z]{{1,7}} ){{1,5}}{_CAPITAL}[^\W\d_A-Z]{{1,7}}(?![\w@])(?: \d{{1,8}}(?![\w.,/]))?")
+_CAPITALS = re.compile(
+    rf"(?:{_CAPITAL}[^\W\d_A-Z]{{1,7}} ){{1,5}}{_CAPITAL}[^\W\d_A-Z]{{1,7}}(?![\w@])(?: \d{{1,8}}(?![\w.,/]))?"
+)
 _NEXT = re.compile(r" {1,2}(?=[^\W_])")
 _GOES_ON = re.compile(r"[\d@#_*$&/]")
 _ROSE = re.compile(r"(?<![a-z])(?:hoa|bong|mau|nu|bien|song) (?:hong|do)\Z")
 _NUMBER = re.compile(r"\d{1,8}(?![\w.,/])")
 _LONGEST = 6  # words; whoever goes on longer is telling a story
 _TALK = (  # said about a password, never one: the clause that begins with it or goes on with it is left
-    "gì gi j chi mk pass pw mật tiếng nào sao đâu ai bao bn mấy quên bắt buộc do đặt đổi của thuộc cho để là số ký kí riêng chung khác "
+    "gì gi j chi mk pass pw mật tiếng nào sao đâu ai bao bn mấy quên bắt buộc do đặt đổi của thuộc cho để là số ký "
+    "kí riêng chung khác "
     "giống trùng bị cần nên nếu khi lúc lộ ra làm lấy lại gửi gởi nhận đăng điện căn cccd sđt otp pin mã vneid zalo "
     "app momo thông tin tin web trang mạng ngân hàng tự mình một hai ba bốn sáu tám cấp cài tạo giữ biết bảo an cực "
-    "vân khuôn hình giọng chuyện phần dãy passcode password rất quá hơi dễ khó dài ngắn mạnh yếu đúng sai cũ mới thứ cái việc người nó họ tụi bọn xã công cán cơ phường hệ "
+    "vân khuôn hình giọng chuyện phần dãy passcode password rất quá hơi dễ khó dài ngắn mạnh yếu đúng sai cũ mới thứ "
+    "cái việc người nó họ tụi bọn xã công cán cơ phường hệ "
     "máy email gmail facebook fb tên ngày năm tháng sinh mặc tạm hồi hôm bữa từ ít nhiều toàn chuỗi loại "
     "kiểu cách vậy vầy thế này nầy kia xin hỏi tìm xem coi mất hết chưa đang sẽ đã cũng vẫn chỉ đều như trong trên "
     "dưới ngoài bên ở tại theo bằng bước nhập bấm gõ quan chìa giấy tuyệt điều vui nhờ hư được đc dc phải lỗi hoặc "
@@ -45,7 +50,8 @@ _TALK = (  # said about a password, never one: the clause that begins with it or
 )
 _STOP = (  # ends a password in plain words
     "nha nhé nhe nhen nghen nghe hen hén hả ha á ạ a à ah ad đó nè đây rồi r mà nhưng và với giúp giùm dùm gium bạn ơi "
-    "oi luôn thôi nữa xong hết không ko k kg hông hong hok hổng hem hỏng có được đc dc nhớ nhờ báo nhập vô vào sai đúng "
+    "oi luôn thôi nữa xong hết không ko k kg hông hong hok hổng hem hỏng có được đc dc nhớ nhờ báo nhập vô vào sai "
+    "đúng "
     "phải tất hay hoặc vẫn cứ hoài thì nên chưa bị sao bấm gõ coi xem vậy dạ để đặt vì tại hồi lúc khi quên gồm "
     "dấu bữa hôm giờ nó này đang đừng tui toàn chớ chứ thử cũng lưu đổi hết"
 )
@@ -57,15 +63,20 @@ _PERSON = (
     "lớn nhỏ đứa thằng bé tư năm bảy chín mười ai bạn ruột dâu rể nhà"
 )
 _ROLE = re.compile(
-    r"(?:nguoi|ng|thuong binh|benh binh|me (?:don|cua|be)|be|giao|hoc sinh|sinh vien|can|cong|nong|cua|o|ten|dan|ho|chu|to|truong|nhan|bo doi|y ta|bac si|con (?:cua|gai|"
+    r"(?:nguoi|ng|thuong binh|benh binh|me (?:don|cua|be)|be|giao|hoc sinh|sinh vien|can|cong|nong|cua|o|ten|dan|ho|"
+    r"chu|to|truong|nhan|bo doi|y ta|bac si|con (?:cua|gai|"
     r"trai|ut|ca|ba|ong|bac|co|chu|nha|dau|ruot|mot|duy|thu|trong|so|lon))(?![a-z])"
 )
 _NO_VALUE = re.compile(  # "mật khẩu là bình thường"
     r"(?:binh thuong|vang (?:ra|app|luon)|toi thieu|toi da|lung tung|quan trong|may man|sao cung|the nao)(?![a-z])"
 )
-_CALLS = re.compile(r"viet (?:lien|hoa|thuong|khong|tat|chu|in|dau|ca|sao|vay|nhu|het|dung)(?![a-z])|(?:con|bac|co|chu|em|anh|chi|ad|ban|chau) (?:oi|nha|nhe|a|coi|giup|gium|lam|nhap|vo|ghi|luu|xem)(?![a-z])")
+_CALLS = re.compile(
+    r"viet (?:lien|hoa|thuong|khong|tat|chu|in|dau|ca|sao|vay|nhu|het|dung)(?![a-z])|(?:con|bac|co|chu|em|anh|chi|ad|"
+    r"ban|chau) (?:oi|nha|nhe|a|coi|giup|gium|lam|nhap|vo|ghi|luu|xem)(?![a-z])"
+)
 _NO_ASSERTION = re.compile(
-    r"(?<![a-z])(?:quen|khong|ko|hong|sao|gi|nao|sai|phai|neu|thi|ai|bi|mat|duoc|lo|lai|cap lai|lay|nghia|bao nhieu|may|"
+    r"(?<![a-z])(?:quen|khong|ko|hong|sao|gi|nao|sai|phai|neu|thi|ai|bi|mat|duoc|lo|lai|cap lai|lay|nghia|bao nhieu|"
+    r"may|"
     r"het|hoi|xin|cho xin|chua|dung de|tang|re|gia|xe|phong|nha tro)(?![a-z])"
 )
 _SURNAME = re.compile(
@@ -80,20 +91,23 @@ _JOINED = re.compile(  # syllables without spaces: thuhang, bacsau
     r"(?:(?:ngh|ng|nh|gh|gi|kh|ch|th|tr|ph|qu|[bcdghklmnprstvx])[aeiouy]{1,3}(?:ng|nh|ch|[cmnpt])?){2,5}(?![a-z0-9])"
 )
 _BESIDE = re.compile(
-    r"(?: (?:cua|toi|tui|em|e|con|bac|minh|co|zalo|vneid|fb|wi ?fi|app|dvc|la|cu|moi|ba|me|no|may|mb|vcb))*[ :]{1,2}[\"'(]?"
+    r"(?: (?:cua|toi|tui|em|e|con|bac|minh|co|zalo|vneid|fb|wi ?fi|app|dvc|la|cu|moi|ba|me|no|may|mb|"
+    r"vcb))*[ :]{1,2}[\"'(]?"
 )
 _NO_JOINED = re.compile(
     r"(?:khong|matk|dang(?:nhap|ky)|quen|sai|momo|nokia|sam|iphone|mobi|vina|online|phone|canh|nhieu|truoc|chuyen|"
     r"email|dien|ngan|tai|cong|may|thoai|xiao|oppo|vietn|dinh)"
 )
 _BEFORE = re.compile(
-    rf"(?<![^\s\"'“(,])(?P<value>[^\W\d_]{{5,30}})[\"'”)]? (?:la|chinh la|do la|lam) (?:cai )?(?:{MAT_KHAU}|mk|pass)(?![a-z])"
+    rf"(?<![^\s\"'“(,])(?P<value>[^\W\d_]{{5,30}})[\"'”)]? (?:la|chinh la|do la|lam) (?:cai )?(?:{MAT_KHAU}|mk|"
+    rf"pass)(?![a-z])"
 )
 _QUOTED_BEFORE = re.compile(
     rf"[\"“'](?P<value>[^\"”'\0\n]{{3,40}})[\"”'] (?:la|chinh la|do la|lam) (?:cai )?(?:{MAT_KHAU}|mk|pass)(?![a-z])"
 )
 _PARTS = re.compile(
-    r"\0[\"')]? ?(?:,|viet [a-z ]{2,24}?|(?:roi|va|voi|cong|them|xong|toi|cach|ra))* ?(?:so|nam(?: sinh)?|ngay sinh|duoi|"
+    r"\0[\"')]? ?(?:,|viet [a-z ]{2,24}?|(?:roi|va|voi|cong|them|xong|toi|cach|ra))* ?(?:so|nam(?: sinh)?|ngay sinh|"
+    r"duoi|"
     r"them|cong|roi|voi) ?(?P<number>\d{1,8})(?![\w/]|[.,]\d)"
 )
 
@@ -107,7 +121,9 @@ _TALKS, _STOPS, _ENDS, _PERSONS = map(_list, (_TALK, _STOP, _ENDS_AS_TALK, _PERS
 _MARKS = re.compile("[\u00c0-\u1ef9]")
 
 
-_NAME_AND_YEAR = re.compile(rf" (?:(?:cua|toi|tui|em|con|bac|la|cu|moi) )?(?P<value>{_CAPITAL}[^\W\d_]{{1,8}} \d{{2,8}})(?![\w.,/])")
+_NAME_AND_YEAR = re.compile(
+    rf" (?:(?:cua|toi|tui|em|con|bac|la|cu|moi) )?(?P<value>{_CAPITAL}[^\W\d_]{{1,8}} \d{{2,8}})(?![\w.,/])"
+)
 
 
 def plain_words(text: str, shown: str, bare: str) -> Iterator[Span]:
@@ -132,25 +148,32 @@ def _clause(text: str, shown: str, bare: str, cue: re.Match[str]) -> Span | None
     link = _LINK.match(bare, cue.end())
     if not link or _NO_ASSERTION.search(link["between"]):
         return None
+    if not link["link"].strip() and link["between"] and not _SERVICE.fullmatch(link["between"].strip()):
+        return None
     typed = any(sign in link["link"] for sign in ":=>")
     if link["link"].strip() in ("day", "ne", "sang") and not (link["link"].strip() == "sang" and cue["sure"]):
         return None
     if not cue["sure"] and link["between"] and not _SERVICE.search(link["between"]):
         return None
     start = hint.end() if (hint := _HINT.match(bare, link.end())) else link.end()
-    if bare[start : start + 1] in ("\"", "'", "“", "("):
+    if bare[start : start + 1] in ('"', "'", "“", "("):
         start += 1
-    if cue["mine"] and not typed and not link["between"] and (_ROLE.match(bare, start) or text[start : start + 1].isupper()):
+    if (
+        cue["mine"]
+        and not typed
+        and not link["between"]
+        and (_ROLE.match(bare, start) or text[start : start + 1].isupper())
+    ):
         return None
     if not cue["sure"] and _SURNAME.match(bare, start):
         return None
     end, count = _end(text, shown, bare, start)
-    if not count or (count == 1 and not _may_stand_alone(shown, start, end, cue, typed=typed)):
+    if not count or (count == 1 and not _may_stand_alone(start, end, cue, typed=typed)):
         return None
     return start, end, "password"
 
 
-def _may_stand_alone(shown: str, start: int, end: int, cue: re.Match[str], *, typed: bool) -> bool:
+def _may_stand_alone(start: int, end: int, cue: re.Match[str], *, typed: bool) -> bool:
     return end - start > 2 and (typed or bool(cue["sure"]) or end - start > 4)
 
 

@@ -18,7 +18,9 @@ _ELEMENT = re.compile(
     rf"linh) )?(?:{NUMERAL}(?: muoi)?(?: {NUMERAL})?|muoi))?)|(?P<tens> muoi(?: {NUMERAL})?))?|"
     rf"(?P<ten>muoi(?: {NUMERAL})?))(?![a-z\d])"
 )
-_GAP = re.compile(r" {1,2}|[.\-]| ?, ?| - |[ ,]{1,2}(?:roi|xong|va|voi|cong|toi|tiep(?: theo)?|sau do|ke do)[ ,:]{1,2}|\n")
+_GAP = re.compile(
+    r" {1,2}|[.\-]| ?, ?| - |[ ,]{1,2}(?:roi|xong|va|voi|cong|toi|tiep(?: theo)?|sau do|ke do)[ ,:]{1,2}|\n"
+)
 _IN_WORDS = re.compile(r"roi|xong|va|voi|cong|toi|tiep|sau|ke")
 _VALUES = dict(
     zip(["khong", "mot", "hai", "ba", "bon", "nam", "sau", "bay", "tam", "chin"], "0123456789", strict=True)
@@ -26,12 +28,16 @@ _VALUES = dict(
 _SIZES = {(6,), (3, 3), (2, 2, 2), (1, 1, 1, 3), (3, 1, 1, 1)}
 _FOUR = {(4,), (5,), (7,), (8,), (2, 2), (4, 4), (1, 1, 1, 1), (2, 2, 2, 2)}
 _LONGEST = 8  # digits of a code
-_INSIDE = re.compile(r"[?&](?!otp|code|pin)[a-z]{1,4}=\Z|[\w.,/+\-*#]\Z|(?<!lan )(?<!thu )\d\)? ?\Z")  # of a longer code, a link, an amount, a phone number
+_INSIDE = re.compile(
+    r"[?&](?!otp|code|pin)[a-z]{1,4}=\Z|[\w.,/+\-*#]\Z|(?<!lan )(?<!thu )\d\)? ?\Z"
+)  # of a longer code, a link, an amount, a phone number
 _GOES_ON = re.compile(r"[\w/*#]|[.,\-]\d| \d{3}")
 
 _SURE = re.compile(rf"(?<![a-z]){CODE_SAID}(?![a-z])")
 _LINKED = re.compile(rf"(?:(?<![a-z])(?:la|is|{CODE_SAID})|[:=])\s*$")
-_TORN = re.compile(rf"(?<![a-z])(?:{CODE_SAID}|ma|code|pin|(?:6|sau) (?:chu )?so)(?:(?: [a-z]+){{0,4}} la)?[ :]{{1,2}}\Z")
+_TORN = re.compile(
+    rf"(?<![a-z])(?:{CODE_SAID}|ma|code|pin|(?:6|sau) (?:chu )?so)(?:(?: [a-z]+){{0,4}} la)?[ :]{{1,2}}\Z"
+)
 _SAID_AFTER = re.compile(rf" (?:chinh )?la (?:cai )?(?:{CODE_SAID}|ma (?:giao dich|gi|de|cua))(?![a-z])")
 _READ_OUT = re.compile(
     rf"(?<![a-z])(?:{CODE_SAID}|ma|pin|mat khau|mk|pass|passcode|doc|nhap|go|bam|dien|gui|goi|nhan|xin|dua|hien|"
@@ -112,6 +118,8 @@ def _joined(one: _Run, other: _Run, gap: str) -> _Run | None:
     if not _GAP.fullmatch(gap) or max(one.sizes[-1], other.sizes[0]) > 4:
         return None
     kind, half = gap.strip(" \n") or " ", len(one.digits) in (2, 3, 4)
+    if gap == " - " and (one.sizes, other.sizes) == ((1, 1, 1), (1,)):
+        kind = " "
     if _IN_WORDS.search(kind):
         kind = one.gap or " "
         if not half:
