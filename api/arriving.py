@@ -5,7 +5,7 @@ Each who puts something here hears when it is on disk, or why it cannot be.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from api import files, inbox
 from api.inbox import Arrival
-from api.store import Store, StoreBusy
+from api.store import Store, StoreBusy, savepoint
 
 #: arrivals that wait for the disk; beyond it the caller is told to come back later
 MOST_IN_A_LOAD = 2000
+#: a provider waits no longer for its answer
+STORED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,10 @@ class _Written:
 
 @dataclass(slots=True)
 class _Load:
-    """What one unit of work writes: each request's part, in the order of coming."""
+    """What one unit of work writes: each request's part, in the order of coming, and who waits for it."""
 
     parts: list[Sequence[Arrival]] = field(default_factory=list)
+    waiting: list["asyncio.Future[bool]"] = field(default_factory=list)
     arrivals: int = 0
     #: it is being written: who comes now is too late for it
     closed: bool = False
@@ -41,6 +44,23 @@ class _Load:
     def open(self) -> bool:
         """Done without having been closed: the database was away."""
         return not self.closed and not (self.done and self.done.done())
+
+    def tell(self, done: "asyncio.Future[_Written]") -> None:
+        """Each who still waits hears what became of their part."""
+        lost = StoreBusy() if done.cancelled() else done.exception()
+        for place, waiter in enumerate(self.waiting):
+            if waiter.done():
+                continue  # went away, or was told to come again
+            if error := lost or done.result().refused.get(place):
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(done.result().wanted)
+
+    def give_up(self) -> None:
+        """The database hangs: the providers come again, and find it stored or not."""
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_exception(StoreBusy())
 
 
 class Arriving:
@@ -52,22 +72,29 @@ class Arriving:
         #: between the loop, which adds to a load, and the writing thread, which closes it
         self._lock = threading.Lock()
 
-    def put(self, arrivals: Sequence[Arrival]) -> Awaitable[bool]:
+    def put(self, arrivals: Sequence[Arrival]) -> "asyncio.Future[bool]":
         """On its way from here on; to be awaited until all is on disk: whether there are files to be fetched.
 
-        Raises StoreBusy, here or when awaited, and what the database has against these very arrivals.
+        Raises StoreBusy, here or when awaited (STORED_S later at the latest), and what the database has against these
+        very arrivals. Who goes away meanwhile takes nothing from the others.
         """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
         with self._lock:
             load = self._load if self._load.open else _Load()
             if load.arrivals >= MOST_IN_A_LOAD:
                 raise StoreBusy
-            place = len(load.parts)
             load.parts.append(arrivals)
+            load.waiting.append(waiter)
             load.arrivals += len(arrivals)
         if load.done is None:
+            self._load = _Load()  # in case it is refused: nothing of it may be written then
             load.done = self._store.queue(lambda c: self._write(c, load))
+            load.done.add_done_callback(load.tell)
+            late = loop.call_later(STORED_S, load.give_up)
+            load.done.add_done_callback(lambda _: late.cancel())
             self._load = load
-        return _stored(load.done, place)
+        return waiter
 
     def _write(self, connection: sa.Connection, load: _Load) -> _Written:
         with self._lock:
@@ -84,28 +111,18 @@ class Arriving:
         return _Written(any(one is True for one in each), refused)
 
 
-async def _stored(done: "asyncio.Future[_Written]", place: int) -> bool:
-    written = await asyncio.shield(done)  # who goes away takes nothing from the others
-    if place in written.refused:
-        raise written.refused[place]
-    return written.wanted
-
-
 def _tried(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool | Exception:
     """Written, and whether there are files to fetch; or what the database has against these arrivals.
 
     Raises OperationalError: the database's own trouble is nobody's fault, and the whole transaction is lost.
     """
-    here = connection.begin_nested()
     try:
-        wanted = _put(connection, arrivals, now)
+        with savepoint(connection):
+            return _put(connection, arrivals, now)
     except sa.exc.OperationalError:
         raise
     except Exception as error:
-        here.rollback()
         return error
-    here.commit()
-    return wanted
 
 
 def _put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> bool:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from api import cases, directory, messenger, moves
 from api.outbox import Pen
-from api.prepared import Prepared, Row
+from api.prepared import Prepared
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
 from bot import handoff
 from bot.handoff import Due, Ladder
@@ -66,9 +66,9 @@ def open_case(connection: sa.Connection, desk: cases.Desk, pen: Pen, asked: Open
     case_id: int = _OPEN_CASE.scalar(connection, values)  # type: ignore[assignment] # an INSERT gives a row
     cases.write_log(connection, pen.now, "case_opened", case_id=case_id, conversation=pen.conversation, flow=asked.flow,
               step=asked.step, detail=asked.topic)  # fmt: skip
-    row = cases.get(connection, case_id)
-    _show_group(connection, desk, pen, row)
-    moves.Step(connection, row, pen.now, desk, pen).go(None)
+    step = moves.Step(connection, cases.get(connection, case_id), pen.now, desk, pen)
+    _show_group(connection, desk, pen, step)
+    step.go(None)
 
 
 def _reopen(connection: sa.Connection, desk: cases.Desk, pen: Pen) -> bool:
@@ -79,9 +79,10 @@ def _reopen(connection: sa.Connection, desk: cases.Desk, pen: Pen) -> bool:
     if row is None or not handoff.may_reopen(moves.facts(connection, row), pen.now):
         return False
     cases.write_log(connection, pen.now, "reopened", case_id=case_id, conversation=pen.conversation)
+    step = moves.Step(connection, row, pen.now, desk, pen)
     if desk.topics:
-        _show_group(connection, desk, pen, row)
-    return moves.Step(connection, row, pen.now, desk, pen).go(handoff.Reopened(holder_free=True))
+        _show_group(connection, desk, pen, step)
+    return step.go(handoff.Reopened(holder_free=True))
 
 
 def happened(
@@ -293,8 +294,9 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _show_group(connection: sa.Connection, desk: cases.Desk, pen: Pen, row: Row) -> None:
-    messenger.opened(pen, desk, row, cases.summary(connection, desk.library, row), cases.resident_name(connection, row))
+def _show_group(connection: sa.Connection, desk: cases.Desk, pen: Pen, step: moves.Step) -> None:
+    if desk.team_chat:
+        messenger.opened(pen, desk, step.row, step.summary(desk), cases.resident_name(connection, step.row))
 
 
 def forget(connection: sa.Connection, conversation: str) -> None:

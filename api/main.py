@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 from watchfiles import awatch
 
 from api import (
@@ -109,7 +110,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
     return house
 
 
-def create_app(house: House) -> FastAPI:
+def create_app(house: House) -> ASGIApp:
     """The web application. Its loops start with it and end with it."""
 
     @contextlib.asynccontextmanager
@@ -119,14 +120,13 @@ def create_app(house: House) -> FastAPI:
 
     app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = house
-    app.add_middleware(webhooks.Doors, house=house)
     app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
     app.include_router(metrics.router(house))
     app.include_router(console.router(house))
     app.include_router(chat.router(house))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    return app
+    return webhooks.Doors(app, house)
 
 
 @contextlib.asynccontextmanager

@@ -123,6 +123,12 @@ class Step:
     ) -> None:  # fmt: skip
         self.connection, self.row, self.now, self.desk, self.pen = connection, row, now, desk, pen
         self.case_id: int = row["id"]
+        self._lines: tuple[str, ...] = ()
+
+    def summary(self, desk: cases.Desk) -> tuple[str, ...]:
+        """As `cases.summary`, of the case as it was before this move; put together once."""
+        self._lines = self._lines or cases.summary(self.connection, desk.library, self.row)
+        return self._lines
 
     def go(self, event: Happening | None) -> bool:
         """None begins a case. False when the event changed nothing."""
@@ -232,8 +238,8 @@ class Step:
         _PUT_OFFER.run(self.connection, offer)
         self._log("offered", act.member, detail=f"{act.rung}: {act.reason}")
         if self.desk and self.pen:
-            lines = cases.summary(self.connection, self.desk.library, self.row)
-            messenger.offered(self.pen, self.desk, self.row, cases.member_of(self.connection, act.member), lines)
+            member = cases.member_of(self.connection, act.member)
+            messenger.offered(self.pen, self.desk, self.row, member, self.summary(self.desk))
 
     def _next(self, to: handoff.ToldNext) -> str:
         if to.member:

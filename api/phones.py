@@ -1,6 +1,5 @@
 """A resident's phone number among their answers: which answer is one, and what is shown before it is asked for."""
 
-from bot.flow import Ask
 from bot.library import Library
 
 #: the answer that is a phone number whatever flow asks for it
@@ -8,14 +7,7 @@ KEY = "so_dien_thoai"
 
 
 def keys(library: Library) -> frozenset[str]:
-    """The answers that are phone numbers, by the flows' own questions."""
-    asked = {
-        step.key
-        for flow in library.flows.values()
-        for step in flow.steps.values()
-        if isinstance(step, Ask) and step.kind == "phone"
-    }
-    return frozenset(asked | {KEY})
+    return library.phone_keys | {KEY}
 
 
 def masked(phone: str) -> str:

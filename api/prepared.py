@@ -103,14 +103,18 @@ class Prepared:
         if not connection.in_transaction():
             connection.begin()
         cursor = connection.connection.cursor()
-        try:
+        with _as_sqlalchemy_raises(connection, made.sql):
             if many:
                 cursor.executemany(made.sql, values)
             else:
                 cursor.execute(made.sql, made.bind(values))
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _as_raised_by_sqlalchemy(error, connection, made.sql) from error
         return cursor
+
+
+def plain(connection: sa.Connection, sql: str) -> None:
+    """A statement without values and answer, such as SAVEPOINT. Begins no transaction by itself."""
+    with _as_sqlalchemy_raises(connection, sql):
+        connection.connection.cursor().execute(sql)
 
 
 def _make(statement: Any, dialect: sa.Dialect, names: list[str]) -> _Made:
@@ -163,14 +167,28 @@ def _picker(order: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Sequence[An
     return itemgetter(*order)
 
 
-def _as_raised_by_sqlalchemy(error: Any, connection: sa.Connection, sql: str) -> BaseException:
-    """The same error as SQLAlchemy's execute() raises; the line to a database that is gone is given up alike."""
-    raw = connection.connection
-    lost = connection.dialect.is_disconnect(error, raw.driver_connection, None)
-    if lost:
-        connection.invalidate(error)
-    base = connection.dialect.loaded_dbapi.Error
-    raised: BaseException = sa.exc.DBAPIError.instance(
-        sql, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
-    )
-    return raised
+class _as_sqlalchemy_raises:  # noqa: N801 # read as a word of `with`; a generator would cost more than the statement
+    """The driver's error becomes the one that execute() raises; a line to a database that is gone is given up alike."""
+
+    __slots__ = ("connection", "sql")
+
+    def __init__(self, connection: sa.Connection, sql: str) -> None:
+        self.connection, self.sql = connection, sql
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
+            return
+        connection, dialect = self.connection, self.connection.dialect
+        if not isinstance(error, dialect.loaded_dbapi.Error):
+            return
+        lost = dialect.is_disconnect(error, connection.connection.driver_connection, None)
+        if lost:
+            connection.invalidate(error)
+        raised: BaseException = sa.exc.DBAPIError.instance(
+            self.sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost,
+            dialect=dialect,
+        )  # fmt: skip
+        raise raised from error

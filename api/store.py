@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from api.prepared import plain
 from api.settings import Settings
 
 T = TypeVar("T")
@@ -256,6 +257,21 @@ def in_turn(connection: sa.Connection, what: str) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(what, 0))))
 
 
+@contextlib.contextmanager
+def savepoint(connection: sa.Connection) -> Iterator[None]:
+    """What is done inside is undone when it raises, and nothing else of the transaction. Not one inside another."""
+    plain(connection, "SAVEPOINT here")  # begin_nested() puts its statements together anew each time
+    try:
+        yield
+    except OperationalError:
+        raise  # the database's own trouble: all of the transaction is lost
+    except Exception:
+        plain(connection, "ROLLBACK TO SAVEPOINT here")
+        plain(connection, "RELEASE SAVEPOINT here")
+        raise
+    plain(connection, "RELEASE SAVEPOINT here")
+
+
 def _is_away(error: DBAPIError) -> bool:
     """Whether it is the database that cannot work, and no statement of ours that it refuses."""
     if error.connection_invalidated:
@@ -325,6 +341,6 @@ def _engine(url: str, *, writer: bool) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+        plain(connection, "BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine

@@ -316,8 +316,8 @@ class _Work:
     def conversation(self, stored: Any, rows: Iterable[Any]) -> None:
         """The open events of one conversation, in order, up to the first that has to wait."""
         channel, _, chat = stored.key.partition(":")
-        blank = Conversation(channel=channel, chat=chat)
-        before = state = record.conversation(stored.state) if stored.state else blank
+        blank = not stored.state
+        before = state = Conversation(channel=channel, chat=chat) if blank else record.conversation(stored.state)
         name, heard_at = stored.name, stored.heard_at
         for row in albums.whole(rows):
             if row.next_at > self.now or (self.alone and self.done):

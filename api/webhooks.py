@@ -4,7 +4,6 @@ Refused: a request that is not from the provider. Answered 200 and logged: an ev
 a provider would send it again and again. Never acts on a message: that is turns.py.
 """
 
-import asyncio
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -25,8 +24,6 @@ log = structlog.get_logger()
 
 #: no provider sends more; a body is not read any further
 MOST_BYTES = 1024 * 1024
-#: a provider waits no longer for its answer
-STORED_S = 5.0
 #: the channel behind each address after PATH
 PATH = "/webhooks/"
 DOORS = {"telegram": "telegram", "zalo": "zalo_oa", "zalo-bot": "zalo_bot", "messenger": "messenger"}
@@ -96,11 +93,7 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
     if arrivals:
         on_its_way = house.arriving.put(arrivals)
         house.news.tell(["turns"])  # already: the turn shares the commit
-        try:
-            async with asyncio.timeout(STORED_S):
-                wanted = await on_its_way
-        except TimeoutError as error:  # the database hangs: the provider comes again, and finds it stored or not
-            raise StoreBusy from error
+        wanted = await on_its_way
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])

@@ -136,7 +136,9 @@ class _Talk(Joining):
             self.before.append(self.phrases.secret_warning.format(kinds=which_secrets(said.secrets)))
             self.c = replace(self.c, warned=True)
         command = self._command(said.text)
-        first, self.c = not self.c.greeted, replace(self.c, greeted=True)
+        first = not self.c.greeted
+        if first:
+            self.c = replace(self.c, greeted=True)
         if first and self.c.held_by == "bot":
             self.before.insert(0, self.phrases.greeting)
             self.note("first_contact")
@@ -287,8 +289,10 @@ class _Talk(Joining):
     def picked(self, choice: Choice) -> None:
         """One of the choices on screen, by button, number or words: each means the same everywhere."""
         if self.c.menu:
-            self.c = replace(self.c, answered=self.c.menu.number, answered_at=self.now, menu=None)
-        self.c = replace(self.c, misses=0)
+            number = self.c.menu.number
+            self.c = replace(self.c, answered=number, answered_at=self.now, menu=None, misses=0)
+        elif self.c.misses:
+            self.c = replace(self.c, misses=0)
         verb, _, rest = choice.id.partition(":")
         match verb:
             case "flow":

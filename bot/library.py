@@ -9,7 +9,7 @@ import yaml
 
 from bot import picture, speech
 from bot.answers import Answers
-from bot.flow import Flow, FlowError, Problem, Step, parse
+from bot.flow import Ask, Flow, FlowError, Problem, Step, parse
 from bot.model import Position
 from bot.phrases import Phrases
 from bot.picture import Picture
@@ -61,9 +61,21 @@ class Library:
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     #: whether residents are asked, once, if they want notices
     asks_notices: bool = False
+    #: the answers that are phone numbers, by the flows' own questions
+    phone_keys: frozenset[str] = field(init=False)
+    _by_topic: Mapping[str, tuple[Flow, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        asked = (step for flow in self.flows.values() for step in flow.steps.values() if isinstance(step, Ask))
+        object.__setattr__(self, "phone_keys", frozenset(step.key for step in asked if step.kind == "phone"))
+        found = {flow.topic for flow in self.flows.values()}
+        object.__setattr__(self, "_by_topic", {topic: self._in_order(topic) for topic in found})
 
     def of_topic(self, topic: str) -> tuple[Flow, ...]:
         """The flows of a topic in the order of the menu; the intake and courses are in none."""
+        return self._by_topic.get(topic, ())
+
+    def _in_order(self, topic: str) -> tuple[Flow, ...]:
         first = next((one.first for one in self.topics if one.id == topic), ())
         there = [flow for flow in self.flows.values() if flow.topic == topic and _is_for_residents(flow)]
         return tuple(sorted(there, key=lambda flow: first.index(flow.id) if flow.id in first else len(first)))

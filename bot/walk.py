@@ -71,7 +71,8 @@ class Walk(ABC):
             stand = self.library.stand(self.c.position)
             wake_at = self.now + timedelta(hours=stand[0].remind_hours) if stand else None
         # Replies composed before a change of owner in this same turn were meant for the new owner's talk.
-        return Turn(conversation=replace(self.c, wake_at=wake_at), effects=tuple(self.effects))
+        after = self.c if self.c.wake_at == wake_at else replace(self.c, wake_at=wake_at)
+        return Turn(conversation=after, effects=tuple(self.effects))
 
     # --- saying ------------------------------------------------------------------------------------------------
 

@@ -45,16 +45,15 @@ _NOT_SURE_ACCOUNT = re.compile(
     r"zalo|(?<!nhan )(?<!lanh )tien|ngay|luc|don|ho so|vneid|dvc)(?![a-z])|[+]"
 )
 LETTERED = re.compile(
-    r"(?<![a-z])(?:s\.?t\.?k|tk|tai "
-    r"khoan)(?![a-z])[^\d\0\n]{0,25}?(?P<number>(?<![a-z0-9])\d{2,4}[a-z]{1,2}\d{6,10}|"
+    r"(?<![a-z])(?:s\.?t\.?k|tk|tai khoan)(?![a-z])[^\d\0\n]{0,25}?(?P<number>(?<![a-z0-9])\d{2,4}[a-z]{1,2}\d{6,10}|"
     r"\d{3,4} [a-z]{1,2} ?\d[\d ]{5,10}\d)(?!\w)"
 )
 _STAMP_OR_GOODS = re.compile(r"20\d\d(?:0[1-9]|1[0-2])[0-3]\d|893\d{10}$")  # a moment; what a shop scans
 _LENDING = re.compile(r"(?<![a-z])(?:vay|muon|gui tiet kiem|tra gop|lai)(?![a-z])[^\d\0]{0,30}$")
 _NOT_ACCOUNT = re.compile(
     r"(?<![a-z])(?:goi|lien he|lh|hotline|sdt|so dien thoai|dien thoai|dt|tong dai|tru|mat|con lai|so du|sd|rut|"
-    r"nap|phi|gia|so tien|(?<!nhan )(?<!lanh )(?<!tra )tien|ngay|luc|nam|don|ma|ho so|zalo|otp|pin|gui|vneid|dvc|"
-    r"dang nhap|momo|facebook|fb|them|duoi)(?![a-z])|[+]"
+    r"nap|phi|gia|mst|ma so thue|so tien|(?<!nhan )(?<!lanh )(?<!tra )tien|ngay|luc|nam|don|ma|ho so|zalo|otp|pin|gui|"
+    r"vneid|dvc|dang nhap|momo|facebook|fb|them|duoi)(?![a-z])|[+]"
 )
 CODE_WORD = re.compile(
     r"(?<![a-z])(?:(?:ma|so) (?:don(?: hang)?|van don|gd|giao dich|ho so|to khai|hs|khach hang|kh|buu gui|"
@@ -62,8 +61,7 @@ CODE_WORD = re.compile(
     r"chung tu|phieu)|don|van don|buu gui|buu pham|hoa don|ma gd|mst|ma so thue|ref|order|ft|serial|seri|imei|"
     r"ma vach|so khung|so may|hop dong|bien lai|giao dich|bhxh|bhyt|danh ba|ma tra cuu|tra cuu|buu kien|ma bhxh|"
     r"ho khau|ma bn|ma benh nhan|ma san pham|san pham ma|"
-    r"to khai|so so)(?![a-z])[\s:.#,()\-]*(?:(?!cccd|cmnd|cmt|the|can|chung|dinh|stk|tk|"
-    r"vao)[a-z]+\b[\s:.#]*){0,4}$"
+    r"to khai|so so)(?![a-z])[\s:.#,()\-]*(?:(?!cccd|cmnd|cmt|the|can|chung|dinh|stk|tk|vao)[a-z]+\b[\s:.#]*){0,4}$"
 )
 PHONE_WORD = re.compile(
     r"(?<![a-z])(?:sdt|so dt|dt|dien thoai|phone|tel|hotline|goi|zalo|lien he|lh|"
@@ -81,6 +79,8 @@ def is_account(shown: str, bare: str, before: str, number: Number) -> bool:
         return False
     phone = bool(MOBILE.fullmatch(number.digits))
     thousands = size < 12 and number.gap == "." and set(number.sizes[1:]) == {3} and number.sizes[0] <= 3
+    if thousands and size == 9 and not number.digits.endswith("000") and _BANK_BEFORE.search(before):
+        return True
     word = _ACCOUNT_WORD.search(before)
     if word and word["sure"] and size >= 8 and not (phone or thousands or _NOT_SURE_ACCOUNT.search(word["words"])):
         return True
@@ -88,15 +88,20 @@ def is_account(shown: str, bare: str, before: str, number: Number) -> bool:
         return not CODE_WORD.search(before)
     if word and not _NOT_ACCOUNT.search(word["words"]):
         return not thousands or number.digits.startswith("0")
-    if size < 8 or thousands or PHONE_WORD.search(before) or CODE_WORD.search(before) or MONEY_BEFORE.search(before):
+    if size < 8 or thousands:
+        return False
+    bank, follows = _BANK_BEFORE.search(before), _BANK_AFTER.match(bare, number.end)
+    if not (bank or follows or size >= 13 or _MONEY_MOVES.search(before)):
+        return False
+    if PHONE_WORD.search(before) or CODE_WORD.search(before) or MONEY_BEFORE.search(before):
         return False
     if not phone and _is_nameless_account(shown, bare, before, number):
         return True
-    if _LENDING.search(before) and number.digits.endswith("0000"):
+    if number.digits.endswith("0000") and _LENDING.search(before):
         return False
-    if _BANK_BEFORE.search(before) and not re.match(r" ?stk", bare[number.end : number.end + 4]):
+    if bank and not re.match(r" ?stk", bare[number.end : number.end + 4]):
         return not phone or bool(re.search(r"\b(?:ck|chuyen|stk|tk|vao|bank:)(?![a-z])", before))
-    return bool(_BANK_AFTER.match(bare, number.end)) and not number.digits.startswith("1800")
+    return bool(follows) and not number.digits.startswith("1800")
 
 
 def _is_nameless_account(shown: str, bare: str, before: str, number: Number) -> bool:

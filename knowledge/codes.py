@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from knowledge.digits import DATE, FOREIGN_NUMERAL, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
 from knowledge.number_names import called, is_of_numbers
+from knowledge.secrets_words import MAT_KHAU
 
 _SAID = rf"(?:{NUMERAL}|{FOREIGN_NUMERAL}|\d)"
 _GAP = r"(?:[ ,.\-]{1,3}(?:(?:roi|xong|va|toi) )?)"
@@ -41,16 +42,19 @@ _OTHER = re.compile(
     r"dau so)(?![a-z])[^\d\0]{0,8}|(?:kh|tru|dt|nam|hd|xa|ap|to|ban do|no|xe|lo|phong|tang|lop|tong dai|qr|ban|"
     r"may|mau|qd|gio|luc|tu|den|hon|gan|diem|dai|hang)[ :.]{1,2})$"
 )
-_SHORT_NUMBER = re.compile(r"(?<![a-z])gui (?:den |toi )?$")  # where a text message goes: 5656
-_SENDER = r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|vneid|viber|apple|app|vcb|mb|bidv|agribank|acb|vietin|sacombank|tpbank)"
+_SHORT_NUMBER = re.compile(r"(?<![a-z])(?:gui (?:den |toi )?|tu (?:dau )?so )$")  # of text messages: 5656
+_SENDER = (
+    r"(?:zalo|telegram|facebook|fb|gmail|google|shopee|tiktok|lazada|momo|vneid|viber|apple|app|vcb|mb|bidv|acb|tpbank)"
+)
 _JUST_A_CODE = re.compile(
     rf"(?<![a-z])(?:(?:gui|goi|nhan|ve|doc|dua|cho|nhap|lo|hoi|xin|bao|keu|doi|"
     rf"{_SENDER})(?![a-z])[^\d\0]{{0,30}}(?<![a-z])(?:ma|code)(?: (?:la|nay|do|ne|no))?|{_SENDER} (?:gui|goi|"
     rf"nhan|bao|hien|doi)(?: so| ma)?|(?:ma|code) (?:vao |vo |cua )?{_SENDER}(?: (?:gui|bao|la|moi|ve))?"
     r"|(?:[4-8]|bon|nam|sau) (?:chu )?so(?: la)?)[ :]{1,2}$"
 )
+_MAY_BE_JUST = re.compile(rf"(?:la|nay|do|ne|no|ma|code|g[uo]i|nhan|bao|hien|doi|so|moi|ve|{_SENDER})[ :]{{1,2}}$")
 _CODE_THEN_SENDER = re.compile(
-    rf"(?<!loi )(?<!xa )(?<![a-z])(?:(?:ma|code) \d{{4,5}}(?!\d)(?: (?:cua|tu|ben|do|"
+    rf"(?<!loi )(?<!xa )(?<![a-z])(?:(?:ma|code) (?:\d{{4,5}}|\d\d \d\d|\d(?: \d){{3,4}})(?!\d)(?: (?:cua|tu|ben|do|"
     rf"toan))*(?: {_SENDER}(?![a-z])|(?: [a-z]+)? (?:gui|goi|nhan|ban|bao) (?:ve|toi|den|vo|vao|qua))|"
     rf"ma \d{{5}}(?!\d)[^\0]*(?<![a-z]){_SENDER}(?![a-z]))"
     r"|(?<![a-z])(?:doc|so|ma) \d{4,5}(?!\d) (?:(?:moi|vua|no|gui|nhan|goi|bao|hien) ){0,2}(?:ve|vo|toi|qua|len|"
@@ -62,7 +66,8 @@ _LOCK = re.compile(  # what opens a phone is a secret, though "dien thoai" stand
     r"tap))(?: [a-z]+){0,6}|mo khoa[^\d\0]{0,40}(?<![a-z])(?:ma(?: so)?|so)(?: la)?)[ :]{1,2}$"
 )
 _ENTERED = re.compile(
-    r"(?<![a-z])(?:bam|nhap|go|danh)(?: (?:ma|so|pin|cai|vo|vao|la)){0,2} (?P<code>\d{4,8})(?= (?:sai )?(?:\d|"
+    r"(?<![a-z])(?:bam|nhap|go|danh)(?: (?:ma|so|pin|cai|vo|vao|la)){0,2} (?P<code>\d{4,8}|\d\d \d\d|"
+    r"\d(?: \d){3,5})(?= (?:sai )?(?:\d|"
     r"may|hai|ba|bon|nam) lan|(?: [a-z]+){0,3} sai(?![a-z])|(?: (?:ma|thi|no|may|hoai|van|nhung|cu|roi|"
     r"dt)){0,4} (?:khong|hong|hem|hok|ko) (?:[a-z]+ )?(?:mo|vo|vao|nhan|chiu|dung)(?![a-z])| thi (?:(?:may|"
     r"dien thoai|dt|no|app|cua) ){0,2}(?:mo|vo|vao|sang)(?![a-z]))"
@@ -85,7 +90,7 @@ _UNIT_AFTER = re.compile(
     r"[ ]?(?:ky tu|ki tu|chu so|so|lan|phut|ngay|thang|nam|gio|giay|tieng|lop|buoc|cap|loai|%|mah|nguoi|cai|ho|"
     r"trieu|tr|ngan|nghin|k|dong|d|vnd|m2|met|km|kg|ky|con|chuc|tram|muoi|ti|ty)(?![a-z0-9])"
 )
-_THREE = rf"(?P<code>\d{{3,4}}|\d \d \d(?: \d)?|{NUMERAL}(?: {NUMERAL}){{2}})(?![\w/]|[.,\-]?\d| \d)"
+_THREE = rf"(?P<code>\d{{3,4}}|\d\d \d\d|\d \d \d(?: \d)?|{NUMERAL}(?: {NUMERAL}){{2}})(?![\w/]|[.,\-]?\d| \d)"
 _CARD_BACK = re.compile(
     r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma (?:so )?(?:(?:3|ba|4|bon) (?:chu )?so|sau|bao mat|bao ve|an toan)(?: the)?|"
     r"mat sau|sau lung|phia sau|sau the|(?:lan|va|voi|kem|cung) (?:ca )?ma)(?![a-z])"
@@ -111,9 +116,6 @@ _SPELT = re.compile(
 )
 _LETTERS_ASKED = re.compile(r"kich hoat|dat lai|khoi phuc|xac ?(?:nhan|thuc|minh)|mat khau|otp|captcha")
 
-MAT_KHAU = (  # and as its keys are typed: maatj khaaur, ma65t kha63u; and mistyped
-    r"m[a56]{1,4}t[a5j]{0,2} ?(?:kh[a36]{1,4}u[ar3]{0,2}|khu[ar]{1,2}|kahu|kau|khao)"
-)
 _PIN = re.compile(r"(?<![a-z])(?:pin|puk|passcode|ma (?:khoa|may|the))(?![a-z])")
 _PASSWORD = re.compile(
     rf"(?<![a-z0-9])(?:{MAT_KHAU}|m\.?khau|mk|pass?(?: ?wi ?fi|w(?:or?d?|d)?)?|pwd?|mat ma|pass ?code)(?![a-z0-9])"
@@ -217,9 +219,12 @@ def _may_be_code(shown: str, bare: str, span: tuple[int, int], named_at: list[in
             return False
         return bool(named or _NAMED.search(after) or _ARRIVED.search(before) or (_ARRIVED.search(after) and not spoken))
     if (
-        len(code) in (4, 5, 7, 8)
-        and code.isdigit()
-        and (_JUST_A_CODE.search(before) or _CODE_THEN_SENDER.search(bare[max(0, start - 8) : end + 40]))
+        size in (4, 5, 7, 8)
+        and not spoken
+        and (
+            (_MAY_BE_JUST.search(before[-14:]) and _JUST_A_CODE.search(before))
+            or _CODE_THEN_SENDER.search(bare[max(0, start - 8) : end + 40])
+        )
     ):
         return True
     year = code.isdigit() and re.fullmatch(r"(?:19|20)\d\d", code)

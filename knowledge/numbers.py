@@ -18,6 +18,7 @@ from knowledge.accounts import (
 from knowledge.digits import (
     CITIZEN,
     DATE,
+    HOTLINE,
     MOBILE,
     MONEY_AFTER,
     NUMERAL,
@@ -33,7 +34,8 @@ from knowledge.digits import (
 
 SPOKEN = re.compile(rf"\b{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,18}}\b")
 _ID_WORD = re.compile(
-    r"(?:(?<![a-z])cc(?=[ :.])|c\.?c\.?c\.?d|cmnd|cmt(?:nd)?|cmdd|can ?cuoc|chung ?minh|dinh ?danh|gplx|bang lai|"
+    r"(?:(?<![a-z])cc(?=[ :.])|c\.?c\.?c\.?d|cmnd|cm(?= ?\d)|cmt(?:nd)?|cmdd|can ?cuoc|chung ?minh|dinh ?danh|gplx|"
+    r"bang lai|"
     r"giay phep lai xe)(?![a-z])(?P<words>[^\d\0\n]{0,40})\n?$"
 )
 _NOT_ID = re.compile(
@@ -44,6 +46,7 @@ _ID_AFTER = re.compile(
     r" (?:(?:la|do la|chinh la) )(?:so |cai )?(?:cccd|cmnd|can cuoc|chung minh|dinh danh|cc)(?![a-z])"
 )
 _ISSUED = re.compile(r",? (?:do )?(?:cong an (?!xa|phuong)|ca tinh|cap (?:tai|ngay|nam|o|hoi|boi)|noi cap|ngay cap)")
+_SIZED = re.compile(r"\b(?:9|12) (?:chu )?so(?: (?:cu|moi|la|ne))*[ :]{1,3}$")  # "9 số cũ 3635 24107"
 _DIGITS_OF_ID = re.compile(r"\b(?:9|10|12) (?:chu )?so\b")
 _ID_LOOSE = re.compile(
     r"(?:c\.?c\.?c\.?d|cmnd|can ?cuoc|dinh ?danh|"
@@ -53,15 +56,18 @@ _LINK = re.compile(r"(?:https?://|www\.|(?<![a-z0-9\-])[a-z0-9\-]+\.(?:vn|com|ne
 _PASSPORT = re.compile(
     r"(?<![a-z])(?:ho chieu|passport|hc(?= so))(?![a-z])[^\d\0\n]{0,30}?(?P<number>(?<![a-z0-9])[a-z] ?\d{7,8})(?!\d)"
 )
+_PASSPORT_SAID = re.compile(r"(?<![a-z])(?:ho chieu|passport)(?![a-z])")
+_PASSPORT_NUMBER = re.compile(r"(?<![a-z0-9])[bcekmnp]\d{7}(?![\w])")
 _INSURED = re.compile(  # the kinds of insured people; two letters and more are customers of the power company
     r"(?<![a-z0-9])(?<!ma )(?P<number>(?:dn|hx|ch|nn|tk|hc|xk|ht|tb|no|ct|xb|tn|cs|qn|ca|cy|xn|ms|cc|ck|cb|kc|hd|"
     r"te|bt|hn|dt|dk|xd|ts|tc|tq|ta|ty|hg|ls|pv|hs|sv|gb|gd|th|tv|td|tu|ba)\d(?:[ .\-]?\d){12})(?![\d\w])|"
-    r"(?:bhyt|bao hiem(?: y te)?)(?![a-z])[^\d\0\n]{0,20}?(?<![a-z])(?P<named>[a-z]{2} ?\d(?:[ .\-]?\d){9,12})"
+    r"(?:bhyt|bao hiem(?: y te)?)(?![a-z])[^\d\0\n]{0,20}?(?<![a-z])(?P<named>(?!(?:lh|so|la|dt|"
+    r"sd) )[a-z]{2} ?\d(?:[ .\-]?\d){9,12})"
     r"(?![\d\w])"
 )
 _WORD = re.compile(r"[a-z]+")
 _CARD_WORD = re.compile(
-    r"(?<![a-z])(?:so the|the (?:atm|visa|master|ngan hang|tin dung|ghi no|napas|jcb)|card|visa|mastercard|"
+    r"(?<![a-z])(?:so the|the (?:atm|visa|master|ngan hang|tin dung|ghi no|napas|jcb)|card|visa|master(?:card)?|"
     r"the)(?![a-z])[^\d\0\n]{0,30}$"
 )
 
@@ -69,6 +75,9 @@ _CARD_WORD = re.compile(
 def numbers(shown: str, bare: str) -> Iterator[Span]:
     for passport in _PASSPORT.finditer(bare):
         yield *passport.span("number"), "id_number"
+    if _PASSPORT_SAID.search(bare):
+        for other in _PASSPORT_NUMBER.finditer(bare):
+            yield *other.span(), "id_number"
     for insured in _INSURED.finditer(bare):
         yield *insured.span(insured.lastgroup or 0), "id_number"
     for loose in _ID_LOOSE.finditer(bare):
@@ -97,14 +106,16 @@ def numbers(shown: str, bare: str) -> Iterator[Span]:
 
 def _kind(shown: str, bare: str, number: Number, in_link: bool) -> str | None:
     size = len(number.digits)
-    if size < SHORTEST or DATE.fullmatch(bare, number.start, number.end):
+    if size < SHORTEST or HOTLINE.match(number.digits) or DATE.fullmatch(bare, number.start, number.end):
         return None
     before, written = bare[max(0, number.start - 70) : number.start], bare[number.start : number.end]
+    sized = size in (9, 12) and _SIZED.search(before)
     before = _DIGITS_OF_ID.sub("so", before) if _WORD.search(before) else before[-8:]
     citizen = size == 12 and bool(CITIZEN.fullmatch(number.digits))
     identity = _ID_WORD.search(before) if 8 < size < 14 else None
     named_id = bool(identity and not _NOT_ID.search(identity["words"])) or bool(
-        _ID_AFTER.match(bare, number.end)
+        sized
+        or _ID_AFTER.match(bare, number.end)
         or (size in (9, 12) and _ISSUED.match(bare, number.end) and not CODE_WORD.search(before))
     )
     attached = re.search(r"(?:[a-z][a-z0-9]*[.\-_/]?|\d[./_])\Z", before[-20:])

@@ -10,13 +10,13 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from knowledge.codes import MAT_KHAU, by_surroundings
+from knowledge.codes import by_surroundings
 from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
 from knowledge.numbers import numbers
 from knowledge.secrets_mixed import mixed
 from knowledge.secrets_near import in_one_sentence
 from knowledge.secrets_said import said_aloud
-from knowledge.secrets_words import plain_words
+from knowledge.secrets_words import MAT_KHAU, plain_words
 from knowledge.six_digits import six_digits
 from knowledge.text import strip_marks
 
@@ -124,6 +124,7 @@ _CODE_LATER = re.compile(rf"{_OTP}[^\0]{{1,160}}?\b(?:la|is|otp|ma|code)[ :=]{{1
 _CODE_BEFORE = re.compile(
     rf"{_CODE}\s*(?:[(\-:,=]|la|is|as|day la|chinh la|chac la)\s*(?:your |so |cai |the )?(?:[a-z]+ )?{_OTP}"
 )
+_YEAR_THEN = re.compile(r"(?:19|20)\d\d ?[:,\-]")
 _CODE_FOLLOWS = re.compile(r"[^\d\0]{0,60}(?:\d{4,8}(?!\d)|\0)")  # "1022: mã OTP 317645": who sends, then the code
 _CVV = re.compile(
     r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
@@ -143,6 +144,8 @@ def _codes(bare: str) -> Iterator[Span]:
                 continue
             digits = _digits(match["code"])
             if pattern is _CODE_BEFORE and len(digits) == 4 and _CODE_FOLLOWS.match(bare, match.end()):
+                continue
+            if pattern is _CODE_BEFORE and _YEAR_THEN.match(bare, start):
                 continue
             near = re.search(r"(?:\bla|\bis|[:=(])\s*$", bare[match.start() : start]) or len(match[0]) < 22
             short = 0 < len(digits) < 5 and pattern in (_CODE_AFTER, _CODE_LATER) and not near
@@ -185,8 +188,7 @@ _NEAR = re.compile(rf"(?:[ ,()\-_/]{{1,2}}{_OWNER}(?![a-z0-9])){{0,5}}[ :=.\-(\"
 _VALUE = re.compile(r"[\"'“(]?(?P<value>[^\s\0\[\"('“”]{3,64})")
 _BIRTHDAY = re.compile(
     r"(?:(?:[46]|bon|sau) (?:chu )?so )?(?:(?:bien|xe|nha|ngay|nam|thang|sinh|nhat|cuoi|dau|so|dien|thoai|sdt|dt|cccd|"
-    r"ten|"
-    r"chu|cua|toi|tui|em|con|be|chau|me|ba|ma|noi|ngoai|chong|vo|anh|chi|bac)[ ]+){1,5}(?=\S*\d)"
+    r"ten|chu|cua|toi|tui|em|con|be|chau|me|ba|ma|noi|ngoai|chong|vo|anh|chi|bac)[ ]+){1,5}(?=\S*\d)"
 )
 _SPACED_DIGITS = re.compile(r"\d(?:[ .\-]\d){3,11}(?!\d)|\d{2,4}(?:[ .\-]\d{2,4}){1,3}(?!\d)")
 _SPOKEN_CODE = re.compile(rf"{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,9}}(?![a-z])")
@@ -231,11 +233,11 @@ def _password_value(text: str, bare: str, at: int, word: re.Match[str], linked: 
             spaced
             and len(_digits(spaced[0])) not in (1, 2, 3)
             and (not DATE.match(bare, at) or re.fullmatch(r"\d\d\.\d\d\.\d\d", spaced[0]))
-            and not _amount(bare, spaced.end())
+            and not (_amount(bare, spaced.end()) or (linked is None and PHONE.match(bare, at)))
         ):
             return (*spaced.span(), "password")
     match = _VALUE.match(bare, at)
-    if not match:
+    if not match or (linked is None and PHONE.match(bare, at)):
         return None
     start, end = match.span("value")
     while end > start and bare[end - 1] in ".,;:!?)”":

@@ -12,8 +12,7 @@ _DIGIT = re.compile(r"\d")
 _LOOK_ALIKE = str.maketrans("oil", "011")
 _LETTERED = re.compile(
     r"(?<![a-z0-9@.])(?=[0-9 .\-]{0,18}[oil])(?=[oil]?\d|"
-    r"[oil]{1,2}\d)[0-9oil]{2,19}(?:[ .\-](?=[oil]{0,3}\d)[0-9oil]{2,6}){0,6}"
-    r"(?![a-z0-9@])"
+    r"[oil]{1,2}\d)[0-9oil]{2,19}(?:[ .\-](?=[oil]{0,3}\d)[0-9oil]{2,6}){0,6}(?![a-z0-9@])"
 )
 _CUE = re.compile(
     r"(?<![a-z])(?:(?P<id_number>cc|cccd|c\.c\.c\.d|cmnd|cmt|can cuoc|dinh danh|chung minh)|"
@@ -41,8 +40,7 @@ _ORDINARY = re.compile(
 )
 _SPARE = re.compile(
     r"(?:\0|\d{4}[ \-]?\d{4})(?: ?[,;/\n]| va| voi| roi| hay)[ \n]{0,2}(?:\d[.)] ?|ma )?(?P<code>\d{4}[ \-]\d{4}|"
-    r"\d{6,8}|"
-    r"\d{3} \d{3})(?![\w/]|[.,\-]?\d| \d)"
+    r"\d{6,8}|\d{3} \d{3})(?![\w/]|[.,\-]?\d| \d)"
 )
 _SPARE_SAID = re.compile(
     r"(?<![a-z])(?:du phong|backup|khoi phuc|recovery|otp|ma xac ?(?:nhan|thuc|minh)|hai ma|2 ma)(?![a-z])"

@@ -1,5 +1,4 @@
-"""Codes as people say them aloud: "ba con sáu", "hai mươi mốt bốn lăm", "từ một tới sáu", "ba số đầu 339, ba số sau "
-"182".
+"""Codes as people say them aloud: "ba con sáu", "hai mươi mốt bốn lăm", "từ một tới sáu", "ba số đầu 339".
 
 Only right behind a word for a code, a password, an ID or an account: elsewhere such words count things. Works on text
 that is already lower case, without marks and with ASCII digits. Plain runs of digits in words are others' work.
@@ -13,8 +12,7 @@ from knowledge.digits import NUMERAL, Span
 _VALUE = rf"(?:{NUMERAL}|muoi|nham|zero|\d{{1,4}})"
 _RUN = re.compile(
     rf"(?<![a-z\d.,/])(?:{NUMERAL}|muoi|\d{{1,2}})(?:[ ,.\-]{{1,3}}(?:(?:(?:con|chu) so|con|so|chu|cai|le|linh|tram|"
-    rf"roi|toi|xong) )?"
-    rf"{_VALUE}){{1,24}}(?![a-z\d/]|[.,]\d)"
+    rf"roi|toi|xong) )?{_VALUE}){{1,24}}(?![a-z\d/]|[.,]\d)"
 )
 _SPECIAL = re.compile(r"(?<![a-z])(?:con|so|chu|cai|le|linh|muoi|nham|tram)(?![a-z])")
 _REPEATED = re.compile(
@@ -48,8 +46,8 @@ _IS_TALK = re.compile(  # "6 số không tới", "4 số từ ngân hàng"
 )
 _RANGE = re.compile(
     r"(?<![a-z])(?:pin|mk|mat khau|pass(?:word|code)?|mat ma|khoa)(?: [a-z]+){0,5}? "
-    r"(?P<code>tu (?:mot|1|khong|0) (?:toi|den|tới|qua) (?:so )?(?:sau|bay|tam|chin|muoi|[4-9]))(?! (?:chu|ky|ki|so|"
-    r"lan))(?![a-z\d])"
+    r"(?:la )?(?P<code>(?:tu )?(?:mot|1|khong|0) (?:toi|den|qua) (?:so )?(?:sau|bay|tam|chin|muoi|[4-9]))(?! (?:chu|"
+    r"ky|ki|so|lan))(?![a-z\d])"
 )
 _HALVES = re.compile(
     rf"(?P<one>(?:{_VALUE} ?){{1,4}}) ?,? ?(?:va |con |roi )?(?:3|ba|4|bon|2|hai) so (?:sau|cuoi|ke)(?: la)?[ :]{{1,2}}"

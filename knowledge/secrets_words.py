@@ -7,10 +7,12 @@ one text in two views of equal length: `shown` in lower case, `bare` without mar
 import re
 from collections.abc import Iterator
 
-from knowledge.codes import MAT_KHAU
 from knowledge.digits import Span
 from knowledge.text import strip_marks
 
+MAT_KHAU = (  # and as its keys are typed: maatj khaaur, ma65t kha63u; and mistyped
+    r"m[a56]{1,4}t[a5j]{0,2} ?(?:kh[a36]{1,4}u[ar3]{0,2}|khu[ar]{1,2}|kahu|kau|khao)"
+)
 _CUE = re.compile(
     rf"(?<![a-z0-9])(?:(?P<sure>{MAT_KHAU}|m\.?khau|pass?w(?:or?d?|d|ork|ort)?|passcode|pwd?|mat ma)|"
     r"(?P<loose>pass?(?: ?wi ?fi)?)|(?P<mine>mk))(?![a-z0-9])"
@@ -18,8 +20,7 @@ _CUE = re.compile(
 _LINK = re.compile(
     r"(?P<between>(?:[ ,()\-_/]{1,2}[a-z0-9]+){0,7}?)"
     r"(?P<link> (?:la|laf|la2|thanh(?! (?:cong|ra|pho|thu|thao|vien|toan))|thanhf|sang|gom(?= (?:ten|chu(?! (?:hoa|"
-    r"thuong|cai|so|in|va))|cum) )|day(?: ne| nha)?|ne)(?![a-z0-9]) ?[:=]?|"
-    r" ?(?:[:=]{1,2}|->|=>)| (?=[\"“'][a-z]))\s*"
+    r"thuong|cai|so|in|va))|cum) )|day(?: ne| nha)?|ne)(?![a-z0-9]) ?[:=]?| ?(?:[:=]{1,2}|->|=>)| (?=[\"“'][a-z]))\s*"
 )
 _HINT = re.compile(
     r"(?:(?:chu|cum(?: tu)?|cau|ten|nguyen cau|cai ten|dong chu|ghep)(?= )(?: (?:cua|chau|con|vo|chong|me|ba|noi|ngoai|"
@@ -30,30 +31,30 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CAPITALS = re.compile(
     rf"(?:{_CAPITAL}[^\W\d_A-Z]{{1,7}} ){{1,5}}{_CAPITAL}[^\W\d_A-Z]{{1,7}}(?![\w@])(?: \d{{1,8}}(?![\w.,/]))?"
 )
+_NAME_AND_YEAR = re.compile(
+    rf" (?:(?:cua|toi|tui|em|con|bac|la|cu|moi) )?(?P<value>{_CAPITAL}[^\W\d_]{{1,8}} \d{{2,8}})(?![\w.,/])"
+)
 _NEXT = re.compile(r" {1,2}(?=[^\W_])")
 _GOES_ON = re.compile(r"[\d@#_*$&/]")
 _ROSE = re.compile(r"(?<![a-z])(?:hoa|bong|mau|nu|bien|song) (?:hong|do)\Z")
 _NUMBER = re.compile(r"\d{1,8}(?![\w.,/])")
 _LONGEST = 6  # words; whoever goes on longer is telling a story
 _TALK = (  # said about a password, never one: the clause that begins with it or goes on with it is left
-    "gì gi j chi mk pass pw mật tiếng nào sao đâu ai bao bn mấy quên bắt buộc do đặt đổi của thuộc cho để là số ký "
-    "kí riêng chung khác "
-    "giống trùng bị cần nên nếu khi lúc lộ ra làm lấy lại gửi gởi nhận đăng điện căn cccd sđt otp pin mã vneid zalo "
-    "app momo thông tin tin web trang mạng ngân hàng tự mình một hai ba bốn sáu tám cấp cài tạo giữ biết bảo an cực "
-    "vân khuôn hình giọng chuyện phần dãy passcode password rất quá hơi dễ khó dài ngắn mạnh yếu đúng sai cũ mới thứ "
-    "cái việc người nó họ tụi bọn xã công cán cơ phường hệ "
-    "máy email gmail facebook fb tên ngày năm tháng sinh mặc tạm hồi hôm bữa từ ít nhiều toàn chuỗi loại "
-    "kiểu cách vậy vầy thế này nầy kia xin hỏi tìm xem coi mất hết chưa đang sẽ đã cũng vẫn chỉ đều như trong trên "
-    "dưới ngoài bên ở tại theo bằng bước nhập bấm gõ quan chìa giấy tuyệt điều vui nhờ hư được đc dc phải lỗi hoặc "
-    "hay thì nhưng ủa có không ko k hông hong hok hem chớ chứ vì tại nhớ thay chính quản sử xác in thường "
-    "giáo nhân khách nhà thầy thằng"
+    "gì gi j chi mk pass pw mật tiếng nào sao đâu ai bao bn mấy quên bắt buộc do đặt đổi của thuộc cho để là số ký kí "
+    "riêng chung khác giống trùng bị cần nên nếu khi lúc lộ ra làm lấy lại gửi gởi nhận đăng điện căn cccd sđt otp "
+    "pin mã vneid zalo app momo thông tin web trang mạng ngân hàng tự mình một hai ba bốn sáu tám cấp cài tạo giữ "
+    "biết bảo an cực vân khuôn hình giọng chuyện phần dãy passcode password rất quá hơi dễ khó dài ngắn mạnh yếu đúng "
+    "sai cũ mới thứ cái việc người nó họ tụi bọn xã công cán cơ phường hệ máy email gmail facebook fb tên ngày năm "
+    "tháng sinh mặc tạm hồi hôm bữa từ ít nhiều toàn chuỗi loại kiểu cách vậy vầy thế này nầy kia xin hỏi tìm xem coi "
+    "mất hết chưa đang sẽ đã cũng vẫn chỉ đều như trong trên dưới ngoài bên ở tại theo bằng bước nhập bấm gõ quan "
+    "chìa giấy tuyệt điều vui nhờ hư được đc dc phải lỗi hoặc hay thì nhưng ủa có không ko k hông hong hok hem chớ "
+    "chứ vì nhớ thay chính quản sử xác in thường giáo nhân khách nhà thầy thằng"
 )
 _STOP = (  # ends a password in plain words
-    "nha nhé nhe nhen nghen nghe hen hén hả ha á ạ a à ah ad đó nè đây rồi r mà nhưng và với giúp giùm dùm gium bạn ơi "
-    "oi luôn thôi nữa xong hết không ko k kg hông hong hok hổng hem hỏng có được đc dc nhớ nhờ báo nhập vô vào sai "
-    "đúng "
-    "phải tất hay hoặc vẫn cứ hoài thì nên chưa bị sao bấm gõ coi xem vậy dạ để đặt vì tại hồi lúc khi quên gồm "
-    "dấu bữa hôm giờ nó này đang đừng tui toàn chớ chứ thử cũng lưu đổi hết"
+    "nha nhé nhe nhen nghen nghe hen hén hả ha á ạ a à ah ad đó nè đây rồi r mà nhưng và với giúp giùm dùm gium bạn "
+    "ơi oi luôn thôi nữa xong hết không ko k kg hông hong hok hổng hem hỏng có được đc dc nhớ nhờ báo nhập vô vào sai "
+    "đúng phải tất hay hoặc vẫn cứ hoài thì nên chưa bị sao bấm gõ coi xem vậy dạ để đặt vì tại hồi lúc khi quên gồm "
+    "dấu bữa hôm giờ nó này đang đừng tui toàn chớ chứ thử cũng lưu đổi"
 )
 _ENDS_AS_TALK = (
     "cấp giữ tạo làm cho gửi gởi cài biết kêu bắt nói quản lập đưa hướng của khác là riêng chung mới tự chọn giao"
@@ -76,8 +77,7 @@ _CALLS = re.compile(
 )
 _NO_ASSERTION = re.compile(
     r"(?<![a-z])(?:quen|khong|ko|hong|sao|gi|nao|sai|phai|neu|thi|ai|bi|mat|duoc|lo|lai|cap lai|lay|nghia|bao nhieu|"
-    r"may|"
-    r"het|hoi|xin|cho xin|chua|dung de|tang|re|gia|xe|phong|nha tro)(?![a-z])"
+    r"may|het|hoi|xin|cho xin|chua|dung de|tang|re|gia|xe|phong|nha tro)(?![a-z])"
 )
 _SURNAME = re.compile(
     r"(?:nguyen|tran|le|pham|huynh|hoang|phan|vu|vo|dang|bui|do|ho|ngo|duong|ly|truong|dinh|cao|lam|mai|luu) "
@@ -87,13 +87,16 @@ _SERVICE = re.compile(
     r"(?<![a-z])(?:cua|vneid|zalo|app|wi ?fi|fb|face(?:book)?|dvc|g?mail|email|momo|vssid|dang nhap|ngan hang|cu|moi|"
     r"dien thoai|may|tai khoan|tk|nick|mang|bank|vcb|mb|bidv|tiktok|shopee|icloud)(?![a-z])"
 )
-_JOINED = re.compile(  # syllables without spaces: thuhang, bacsau
-    r"(?:(?:ngh|ng|nh|gh|gi|kh|ch|th|tr|ph|qu|[bcdghklmnprstvx])[aeiouy]{1,3}(?:ng|nh|ch|[cmnpt])?){2,5}(?![a-z0-9])"
+_ONSET = "(?:ngh|ng|nh|gh|gi|kh|ch|th|tr|ph|qu|[bcdghklmnprstvx])"
+_RIME = "[aeiouy]{1,3}(?:ng|nh|ch|[cmnpt])?"
+_JOINED = re.compile(  # syllables without spaces: thuhang, bacsau, anhyeuem
+    rf"(?!{_ONSET}?{_RIME}(?![a-z0-9]))(?:(?:{_ONSET}{_RIME}){{2,5}}|(?:{_ONSET}?{_RIME}){{3,5}})(?![a-z0-9])"
 )
 _BESIDE = re.compile(
-    r"(?: (?:cua|toi|tui|em|e|con|bac|minh|co|zalo|vneid|fb|wi ?fi|app|dvc|la|cu|moi|ba|me|no|may|mb|"
-    r"vcb))*[ :]{1,2}[\"'(]?"
+    r"(?: (?:cua|toi|tui|em|e|con|bac|minh|co|zalo|vneid|fb|facebook|g?mail|wi ?fi|tiktok|shopee|momo|wi ?fi|app|dvc|"
+    r"la|cu|moi|ba|me|no|may|mb|vcb))*[ :]{1,2}[\"'(]?"
 )
+_EVERYBODYS = re.compile(r"(?:qwerty\w*|i ?love ?you\w*|admin(?:istrator)?|abc ?123\w*|asdf\w*|letmein)(?![a-z0-9])")
 _NO_JOINED = re.compile(
     r"(?:khong|matk|dang(?:nhap|ky)|quen|sai|momo|nokia|sam|iphone|mobi|vina|online|phone|canh|nhieu|truoc|chuyen|"
     r"email|dien|ngan|tai|cong|may|thoai|xiao|oppo|vietn|dinh)"
@@ -107,8 +110,7 @@ _QUOTED_BEFORE = re.compile(
 )
 _PARTS = re.compile(
     r"\0[\"')]? ?(?:,|viet [a-z ]{2,24}?|(?:roi|va|voi|cong|them|xong|toi|cach|ra))* ?(?:so|nam(?: sinh)?|ngay sinh|"
-    r"duoi|"
-    r"them|cong|roi|voi) ?(?P<number>\d{1,8})(?![\w/]|[.,]\d)"
+    r"duoi|them|cong|roi|voi) ?(?P<number>\d{1,8})(?![\w/]|[.,]\d)"
 )
 
 
@@ -119,11 +121,6 @@ def _list(words: str) -> tuple[frozenset[str], frozenset[str]]:
 
 _TALKS, _STOPS, _ENDS, _PERSONS = map(_list, (_TALK, _STOP, _ENDS_AS_TALK, _PERSON))
 _MARKS = re.compile("[\u00c0-\u1ef9]")
-
-
-_NAME_AND_YEAR = re.compile(
-    rf" (?:(?:cua|toi|tui|em|con|bac|la|cu|moi) )?(?P<value>{_CAPITAL}[^\W\d_]{{1,8}} \d{{2,8}})(?![\w.,/])"
-)
 
 
 def plain_words(text: str, shown: str, bare: str) -> Iterator[Span]:
@@ -151,7 +148,7 @@ def _clause(text: str, shown: str, bare: str, cue: re.Match[str]) -> Span | None
     if not link["link"].strip() and link["between"] and not _SERVICE.fullmatch(link["between"].strip()):
         return None
     typed = any(sign in link["link"] for sign in ":=>")
-    if link["link"].strip() in ("day", "ne", "sang") and not (link["link"].strip() == "sang" and cue["sure"]):
+    if link["link"].strip() in ("day", "ne") or (link["link"].strip() == "sang" and not cue["sure"]):
         return None
     if not cue["sure"] and link["between"] and not _SERVICE.search(link["between"]):
         return None
@@ -181,14 +178,14 @@ def _end(text: str, shown: str, bare: str, start: int) -> tuple[int, int]:
     """Where the words from `start` that may be a password end, and how many they are; none if they are talk."""
     if name := _CAPITALS.match(text, start):
         return name.end(), 2
-    marked = 0 if _MARKS.search(shown, start, start + 60) else 1
+    marked = 0 if _MARKS.search(shown, start, start + 16) else 1
     talks, stops, ends, persons = (words[marked] for words in (_TALKS, _STOPS, _ENDS, _PERSONS))
     at, end, count, own = start, start, 0, 0
     while word := _WORD.match(shown, at):
         said = word[0]
         if count == 0 and (said in talks or said in stops or _NO_VALUE.match(bare, at)):
             return start, 0
-        if count and said in ends:
+        if count and (said in ends or _CUE.match(bare, at)):
             return start, 0
         if count and ((said in stops and not _ROSE.search(bare, start, word.end())) or _CALLS.match(bare, at)):
             break
@@ -214,4 +211,7 @@ def is_joined(word: str) -> bool:
 def _joined(bare: str, cue: re.Match[str]) -> Span | None:
     beside = _BESIDE.match(bare, cue.end())
     word = _JOINED.match(bare, beside.end()) if beside else None
+    if not word and beside:
+        word = _EVERYBODYS.match(bare, beside.end())
+        return (*word.span(), "password") if word else None
     return (*word.span(), "password") if word and is_joined(word[0]) else None

@@ -29,7 +29,7 @@ _SIZES = {(6,), (3, 3), (2, 2, 2), (1, 1, 1, 3), (3, 1, 1, 1)}
 _FOUR = {(4,), (5,), (7,), (8,), (2, 2), (4, 4), (1, 1, 1, 1), (2, 2, 2, 2)}
 _LONGEST = 8  # digits of a code
 _INSIDE = re.compile(
-    r"[?&](?!otp|code|pin)[a-z]{1,4}=\Z|[\w.,/+\-*#]\Z|(?<!lan )(?<!thu )\d\)? ?\Z"
+    r"\d - \Z|[?&](?!otp|code|pin)[a-z]{1,4}=\Z|[\w.,/+\-*#]\Z|(?<!lan )(?<!thu )\d\)? ?\Z"
 )  # of a longer code, a link, an amount, a phone number
 _GOES_ON = re.compile(r"[\w/*#]|[.,\-]\d| \d{3}")
 
@@ -134,9 +134,13 @@ def _joined(one: _Run, other: _Run, gap: str) -> _Run | None:
 
 
 def _is_torn(bare: str, run: _Run) -> bool:
-    """ "otp 930 4 18": in uneven pieces, right behind the word for it."""
+    """ "otp 930 4 18": in uneven pieces, near the word for it."""
     written = run.gap == " " and not re.search("[a-z]", bare[run.start : run.end])
-    return written and bool(_TORN.search(bare, max(0, run.start - 40), run.start))
+    return written and bool(
+        _TORN.search(bare, max(0, run.start - 40), run.start)
+        or _READ_OUT.search(bare, max(0, run.start - 60), run.start)
+        or _READ_OUT.search(bare, run.end, run.end + 45)
+    )
 
 
 def _is_code(shown: str, bare: str, run: _Run, elsewhere: bool) -> bool:
