@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 from watchfiles import awatch
 
 from api import (
@@ -110,7 +111,18 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
     return house
 
 
-def create_app(house: House) -> ASGIApp:
+class _App(FastAPI):
+    """Providers' requests are taken before the framework has looked at them."""
+
+    def __init__(self, house: House, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._doors = webhooks.Doors(super().__call__, house)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._doors(scope, receive, send)
+
+
+def create_app(house: House) -> FastAPI:
     """The web application. Its loops start with it and end with it."""
 
     @contextlib.asynccontextmanager
@@ -118,7 +130,7 @@ def create_app(house: House) -> ASGIApp:
         async with running(house):
             yield
 
-    app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app = _App(house, title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = house
     app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
@@ -126,7 +138,7 @@ def create_app(house: House) -> ASGIApp:
     app.include_router(console.router(house))
     app.include_router(chat.router(house))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    return webhooks.Doors(app, house)
+    return app
 
 
 @contextlib.asynccontextmanager

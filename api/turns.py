@@ -31,6 +31,7 @@ from api import (
     morning,
     notices,
     outbox,
+    states,
     surveys,
 )
 from api.among import Among
@@ -111,7 +112,12 @@ _NEW = {
 }
 _KNOWN = Prepared(sa.select(_conversation.c.key).where(Among(_conversation.c.key, "keys")))
 _LOCK = Prepared(
-    sa.select(_conversation.c.key, _conversation.c.state, _conversation.c.name, _conversation.c.heard_at)
+    sa.select(
+        _conversation.c.key,
+        sa.cast(_conversation.c.state, sa.Text).label("state"),
+        _conversation.c.name,
+        _conversation.c.heard_at,
+    )
     .where(Among(_conversation.c.key, "keys"))
     .with_for_update(skip_locked=True, key_share=True)
 )
@@ -316,8 +322,8 @@ class _Work:
     def conversation(self, stored: Any, rows: Iterable[Any]) -> None:
         """The open events of one conversation, in order, up to the first that has to wait."""
         channel, _, chat = stored.key.partition(":")
-        blank = not stored.state
-        before = state = Conversation(channel=channel, chat=chat) if blank else record.conversation(stored.state)
+        blank = stored.state == "{}"
+        before = state = Conversation(channel=channel, chat=chat) if blank else states.read(stored.state)
         name, heard_at = stored.name, stored.heard_at
         for row in albums.whole(rows):
             if row.next_at > self.now or (self.alone and self.done):
@@ -463,7 +469,7 @@ class _Work:
 
     def _save(self, key: str, before: Conversation, state: Conversation, name: str, heard_at: datetime | None) -> None:
         self.saved.append(
-            {"row": key, "state": record.to_json(state), "epoch": state.epoch, "name": name, "heard": heard_at,
+            {"row": key, "state": states.written(state), "epoch": state.epoch, "name": name, "heard": heard_at,
              "updated_at": self.now}
         )  # fmt: skip
         if state.epoch != before.epoch:

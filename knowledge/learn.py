@@ -1,4 +1,5 @@
-"""Learns the topic weights from the utterances under knowledge/topics. Build time only: the one user of scikit-learn.
+"""Learns the topic weights from knowledge/topics, those of the judge of numbers from knowledge/spans. Build time only:
+the one user of scikit-learn.
 
 The same data give the same file, byte for byte, on the same machine. Never run by the service.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge import examples, judge
 from knowledge.search import OUT, TOPICS, Entry
 from knowledge.text import read, strip_marks
 from knowledge.variants import misspelt, stories
@@ -25,6 +27,9 @@ _OUT_WEIGHT = 3.0  # of a topic's; chatter is wider than any topic
 _ALIAS_WEIGHT = 0.2  # of an utterance's: an entry has a dozen wordings, which lean on its title
 _MISSPELT_WEIGHT, _STORY_WEIGHT = 0.3, 0.4  # of the utterance they are made from
 _SEEN_AT_LEAST = 3  # rarer features only fit the writer's hand
+_SPANS_STRENGTH = 1.0
+_SPANS_SEEN_AT_LEAST = 2
+_TOO_SMALL = 0.03  # a weight that would only make the file longer
 _LEXICON_FILES = ("teencode.tsv", "phrases.tsv", "foreign.tsv")
 
 
@@ -161,6 +166,45 @@ def _vocabulary(blocks: Sequence[tuple[Counter[str], ...]]) -> tuple[dict[str, i
     # Rounded as they will be stored, so that training and run time weigh alike.
     stored = np.array(rarity, dtype=np.float16).astype(np.float32)
     return {name: row for row, name in enumerate(names)}, stored
+
+
+def learn_spans(folder: Path) -> None:
+    """Writes folder/weights.tsv from folder/lines.jsonl."""
+    weights, bias = fit_spans([one for line in examples.load(folder) for one in examples.examples(line)])
+    kept = [(name, weight) for name, weight in sorted(weights.items()) if abs(weight) >= _TOO_SMALL]
+    rows = [f"# {_lines_fingerprint(folder)}", *(f"{name}\t{weight:.2f}" for name, weight in (("", bias), *kept))]
+    (folder / judge.FILE).write_text("\n".join(rows) + "\n", "utf-8")
+
+
+def stale_spans(folder: Path) -> str | None:
+    """Why the judge's weights do not belong to today's lines and what to do, or None."""
+    try:
+        stored = judge.Judge.load(folder).fingerprint
+    except judge.JudgeError as error:
+        return str(error)
+    if stored != _lines_fingerprint(folder):
+        return f"{folder / judge.FILE}: older than the lines it was learned from; run: gocua learn"
+    return None
+
+
+def _lines_fingerprint(folder: Path) -> str:
+    return hashlib.sha256((folder / examples.FILE).read_bytes()).hexdigest()
+
+
+def fit_spans(rows: Sequence[examples.Example]) -> tuple[dict[str, float], float]:
+    """A weight a feature that is seen twice and more, and the bias."""
+    from scipy.sparse import csr_array
+    from sklearn.linear_model import LogisticRegression
+
+    held_by = Counter(name for row in rows for name in row.features)
+    names = sorted(name for name, count in held_by.items() if count >= _SPANS_SEEN_AT_LEAST)
+    places = {name: at for at, name in enumerate(names)}
+    columns = [sorted(places[name] for name in row.features if name in places) for row in rows]
+    starts = np.cumsum([0, *map(len, columns)])
+    cells = (np.ones(starts[-1]), np.concatenate([np.array(one, dtype=np.intp) for one in columns]), starts)
+    model = LogisticRegression(C=_SPANS_STRENGTH, max_iter=400, tol=1e-4)
+    model.fit(csr_array(cells, shape=(len(rows), len(names))), np.array([row.secret for row in rows]))
+    return dict(zip(names, map(float, model.coef_[0]), strict=True)), float(model.intercept_[0])
 
 
 def _matrix(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from knowledge.codes import by_surroundings
 from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
+from knowledge.judge import the_judge
 from knowledge.numbers import numbers
 from knowledge.secrets_mixed import mixed
 from knowledge.secrets_near import in_one_sentence
@@ -54,12 +55,17 @@ def redact(text: str) -> Redacted:
     return Redacted(masked, tuple(found))
 
 
-def _secrets(text: str) -> list[Span]:
+def views(text: str) -> tuple[str, str]:
+    """A composed text as it is matched: in lower case, and without marks too; both as long as the text."""
     bare = _MASK.sub(lambda mask: "\0" * len(mask[0]), text).translate(_BARE)
+    return (lower if len(lower := text.lower()) == len(text) else bare), bare
+
+
+def _secrets(text: str) -> list[Span]:
+    shown, bare = views(text)
     numbered = NUMBERED.search(bare)
     if not (numbered or _PASSWORD_WORD.search(bare)):
         return []
-    shown = lower if len(lower := text.lower()) == len(text) else bare
     spans = [*_codes(bare), *six_digits(shown, bare), *numbers(shown, bare)] if numbered else []
     spans += _passwords(text, bare)
     if not spans:  # what only its surroundings tell is asked about what is left
@@ -77,7 +83,7 @@ def _secrets(text: str) -> list[Span]:
             merged.append((first, max(last, end), older))
         else:
             merged.append((start, end, kind))
-    return merged
+    return merged or (the_judge().secrets(shown, bare) if numbered else [])
 
 
 # --- the text as it is matched: same length as the original, lower case, no marks, ASCII digits ---------------------
