@@ -297,10 +297,12 @@ def channel_probe(name: Annotated[str, typer.Argument(help="zalo_oa, zalo_bot, m
 
 @app.command()
 def learn() -> None:
-    """Train the topic weights anew from their data, in seconds, always the same."""
+    """Train the topic weights and the judge of numbers anew from their data, in seconds, always the same."""
     from knowledge.learn import learn as train  # scikit-learn is there only where content is made
+    from knowledge.learn import learn_spans
 
     train(Folders().knowledge / "topics", _searched())
+    learn_spans(Folders().knowledge / "spans")
 
 
 @member_app.command("link")

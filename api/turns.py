@@ -5,6 +5,7 @@ came of them is written and the events marked done. No network here. What raises
 """
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -39,7 +40,7 @@ from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
 from api.prepared import Prepared
-from api.store import StoreBusy
+from api.store import StoreBusy, savepoint
 from api.tables import ConversationRow, Inbox, Log, Miss, Outbox, Timer
 from bot import record
 from bot.engine import advance
@@ -238,7 +239,7 @@ class Turns:
         return batch
 
     async def _one_by_one(self) -> Batch:
-        """A whole batch failed in the database: find the conversation that did it, and leave its event for later."""
+        """A whole batch failed: find the conversation that did it, and leave its event for later."""
         now = self.house.now()
         keys = await self.house.store.read(lambda c: [row.conversation for row in _OPEN.rows(c, {"now": now})])
         whole = Batch()
@@ -330,10 +331,13 @@ class _Work:
                 break
             pen = Pen(row.id, stored.key, self.now)
             try:
-                result = self.event(row, state, pen)
+                with savepoint(self.connection) if self.alone else contextlib.nullcontext():
+                    result = self.event(row, state, pen)
             except Exception as error:
-                if isinstance(error, sa.exc.SQLAlchemyError):
-                    raise
+                if isinstance(error, sa.exc.SQLAlchemyError) or not self.alone:
+                    raise  # what it wrote before it raised goes with the batch; then each talk is taken by itself
+                for half_done in (self.logged, self.erased, self.batch.erased):
+                    half_done.clear()
                 log.exception("event_raised", conversation=stored.key, event_id=row.id, attempt=row.attempts + 1)
                 if row.attempts + 1 < TRIES:
                     self._again(row, timedelta(seconds=row.attempts + 1), type(error).__name__, row.attempts + 1)

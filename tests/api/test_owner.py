@@ -1,5 +1,6 @@
 """Two processes on one PostgreSQL, step by step: who may send what, and what becomes of it when one of them is gone."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -64,8 +65,16 @@ def arrived(room: Room, row: Any, status: Status = Status.SENT) -> None:
 
 
 def die(room: Room) -> None:
-    """Its connections end with it."""
-    room.house.store.engine.dispose()
+    """Its connections end with it, and the server has noticed."""
+    engine = room.house.store.engine
+    with engine.connect() as connection:
+        mine = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    engine.dispose()
+    there = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    with sa.create_engine(engine.url, isolation_level="AUTOCOMMIT").connect() as connection:
+        while connection.execute(there, {"pid": mine}).scalar_one():
+            time.sleep(0.01)
+        connection.invalidate()
 
 
 def test_no_two_processes_send_to_one_chat_at_once(pair: tuple[Room, Room]) -> None:

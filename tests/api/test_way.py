@@ -10,7 +10,7 @@ from unittest.mock import patch
 import httpx
 import sqlalchemy as sa
 
-from api import outbox, turns
+from api import desk, outbox, turns
 from api.store import StoreBusy
 from bot import engine
 from bot.model import Crashed, Inbound
@@ -195,6 +195,28 @@ async def test_what_raises_three_times_goes_to_a_person(service: Service) -> Non
     # their next words are not lost: they lie with the case
     assert (await service.conversation(f"telegram:{TU}"))["state"]["case"] == "waiting"
     assert len(await service.rows(sa.select(INBOX).where(INBOX.c.done_at.is_(None)))) == 0
+
+
+async def test_of_an_event_that_raises_nothing_stays(service: Service) -> None:
+    open_case, inside = desk.open_case, []
+
+    def opens_and_stumbles(connection: Any, *rest: Any) -> None:
+        open_case(connection, *rest)
+        inside.append(connection.execute(sa.select(sa.func.count()).select_from(CASE)).scalar())
+        raise ZeroDivisionError
+
+    await service.says(TU, "gặp người")
+    await service.press(TU, "Đồng ý")
+    await service.says(TU, "khu phố 3 phường Phú Lợi")
+    await service.press(TU, "Đúng rồi")
+    with patch.object(desk, "open_case", opens_and_stumbles):
+        assert await service.telegram.says(TU, "máy báo lỗi") == 200
+        await service.until(lambda: _tried(service))
+    assert set(inside) == {1}  # it was there, and went with the rest
+    service.clock.move(seconds=5)
+    await service.quiet()
+    assert len(await service.rows(sa.select(CASE))) == 1
+    assert (await service.kinds()).count("case_opened") == 1
 
 
 async def test_a_row_that_the_database_refuses_is_handed_to_a_person_too(service: Service) -> None:
