@@ -15,8 +15,9 @@ from knowledge.secrets_words import MAT_KHAU
 _SAID = rf"(?:{NUMERAL}|{FOREIGN_NUMERAL}|\d)"
 _GAP = r"(?:[ ,.\-]{1,3}(?:(?:roi|xong|va|toi) )?)"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/+\-])(?:(?<=lan \d )|(?<!\d ))(?P<code>\d{{3}} ?[ .\-] ?\d{{3}}|\d\d(?:[ .\-]\d\d){{1,3}}|"
-    rf"\d\d[ .\-]\d{{3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})(?![\w/]|[.,\-]\d| \d)(?!{_GAP}\d)"
+    rf"(?<![\w.,/+\-])(?:(?<=lan \d )|(?<!\d ))(?!(?<=\d, )\d,)(?P<code>\d{{3}} ?[ .\-] ?\d{{3}}|"
+    rf"\d\d(?:[ .\-]\d\d){{1,3}}|\d\d[ .\-]\d{{3}}|{_SAID}(?:{_GAP}{_SAID}){{3,7}}|\d{{4,8}})"
+    rf"(?![\w/]|[.,\-]\d| \d)(?!{_GAP}\d)"
 )
 _NAMED = re.compile(
     r"(?<![a-z])(?:(?:ma|code|so|day so|chuoi so|chu so) (?:so )?(?:xac ?(?:nhan|minh|thuc)|bi mat|bao (?:ve|"
@@ -290,11 +291,10 @@ def _nobody_says(shown: str, bare: str, beside: bool) -> bool:
     special = any(c in "@#!$%^&*_~" for c in bare[1:])
     if bare.isalpha() and shown.isascii() and len(bare) >= (8 if beside else 10) and not _KNOWN_NAME.search(bare):
         return True  # no Vietnamese word is so long
-    inner_capital = shown.isascii() and bool(re.fullmatch(r"(?:[A-Z][a-z]+){3,}", shown))
     mixed = digits > 0 and (
         letters > 2
         or (beside and letters > 0 and digits > 3)
         or (letters > 0 and digits > 3 and bare[0].isdigit())
         or (special and letters > 0 and "%" not in bare)
     )
-    return mixed or (special and letters > 1) or inner_capital
+    return mixed or (special and letters > 1) or bool(re.fullmatch(r"(?:[A-Z][a-z]+){3,}", shown))

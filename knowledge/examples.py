@@ -40,7 +40,7 @@ def load(folder: Path) -> tuple[Line, ...]:
             text = unicodedata.normalize("NFC", one["text"])
             line = Line(text, tuple(unicodedata.normalize("NFC", secret) for secret in one["secrets"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise LineError(f"{folder / FILE}:{number}: write {{\"text\": ..., \"secrets\": [...]}} ({error!r})") from error
+            raise LineError(f'{folder / FILE}:{number}: write {{"text": ..., "secrets": [...]}}; {error!r}') from error
         if absent := [secret for secret in line.secrets if secret not in line.text]:
             raise LineError(f"{folder / FILE}:{number}: the text does not hold {absent[0]!r}; copy it from the text")
         lines.append(line)

@@ -1,8 +1,8 @@
 """Masks what must never be stored: one-time codes, ID, card and account numbers, passwords, PINs.
 
 Knows how Vietnamese residents type them (no marks, teencode, spaced digits, digits in words). Leaves what the team
-needs: phone numbers, amounts, dates, dossier and customer codes, hotlines. Never logs, never raises, never keeps
-what it masked.
+needs: phone numbers, amounts, dates, dossier and customer codes, hotlines. Rules first; numbers that they leave are
+judged by learned weights (`knowledge.judge`). Never logs, never raises, never keeps what it masked.
 """
 
 import re

@@ -12,28 +12,42 @@ from itertools import pairwise
 from knowledge.digits import CITIZEN, DATE, HOTLINE, MOBILE, MONEY_AFTER, NUMERAL, PHONE, luhn
 from knowledge.number_names import called, is_of_numbers
 
-_MIXED = r"(?<![a-z0-9@./\-_&?=])(?=[a-z\-]{0,20}\d)(?=[\d\-]{0,19}[a-z])[a-z0-9][a-z0-9@#!$*_\-]{3,24}(?![a-z0-9@/]|\.[a-z])"
-_SPAN = re.compile(
-    rf"(?P<mixed>{_MIXED})|(?<![a-z0-9/@+*#])(?P<digits>\d+(?:(?: {{1,2}}|[.\-_]|, ?| - |\n(?=\d{{4}}))\d+)*)"
-    rf"(?![a-z0-9/@*#])|(?<![a-z])(?P<spoken>{NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,18}})(?![a-z])"
+_MIXED = (
+    r"(?<![a-z0-9@./\-_&?=])(?=[a-z\-]{0,20}\d)(?=[\d\-]{0,19}[a-z])[a-z0-9][a-z0-9@#!$*_\-]{4,24}+"
+    r"(?![\w@/\-]|\.[a-z])"
 )
+_DIGITS = r"(?<![a-z0-9/@+*#])(?:\d(?:, ?\d(?!\d)){3,9}|\d+(?:(?: {1,2}|[.\-_]| - |\n(?=\d{4}))\d+)*)(?![a-z0-9/@*#])"
+_SPOKEN = rf"(?<![a-z]){NUMERAL}(?:[ ,.\-]{{1,3}}{NUMERAL}){{3,18}}(?![a-z])"
+_SPAN = re.compile(f"(?P<mixed>{_MIXED})|(?P<digits>{_DIGITS})|(?P<spoken>{_SPOKEN})")
 _WORD = re.compile(r"[a-z]+|\d+(?:[.,\-/]\d+)*|\0+|\x01+|[.?!\n]")
 _LINK = re.compile(r"(?:https?://|www\.|(?<![a-z0-9\-])[a-z0-9\-]+\.(?:vn|com|net|me|org|info|page)/)\S*")
 _TWO_MORE = re.compile(r"[ .\-]\d\d(?![.\-]?\d)")
-_X_MASKED = re.compile(r"\d?x+\d+$")
+_SURELY_NUMERAL = re.compile(r"mot|hai|bon|bay|tam|chin|khong")  # "làm từ năm" are words too
+_HUNDREDS = re.compile(r" (?:muoi|tram|ngan|nghin|trieu|chuc|ty)(?![a-z])")
+_X_MASKED = re.compile(r"\d*x{2,}\d*|\d?x\d+")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
-_OTHER_PHONE = re.compile(r"0[235789]\d{8}|01[2689]\d{8}")  # in odd groups; as they were before 2018
+_YEAR = re.compile(r"19\d\d|20[0-3]\d|20[0-3]\d(?:0[1-9]|1[0-2])[0-3]\d")  # or a day, as in 20261104
+_DISGUISED = re.compile(r"(?=(?:\d?[a-z]){5})[a-z]+(?:\d[a-z]+)+")  # a word: v1etc0mbank
+_AMOUNT = re.compile(
+    r"(?:\d+-)?\d+(?:k|tr|trieu|ty|m|d|dong|vnd|ngan|nghin|kg|g|w|h|p|s|phut|gio|km|mah|gb|mb)(?:\d{1,3}p?)?"
+)
+_ROUND = re.compile(r"[1-9]\d*000")
+_COUNTED = re.compile(r"[01]\D{1,3}2\D{1,3}3(?:\D{1,3}\d)*$|1\D{1,3}3\D{1,3}5(?:\D{1,3}\d\d?)*$")
+_FOR_HELP = re.compile(r"1\d\d(?:\D{1,3}1\d\d)+")  # 113, 114, 115
+_DICTATED = re.compile(r"(?<![\d,.])0[ .,\-]{1,2}[35789](?:[ .,\-]{1,2}\d){8}(?!\d)")
+_OTHER_PHONE = re.compile(r"0[235789]\d{8}|01[2689]\d{8}|069\d{5,8}")  # in odd groups; before 2018; the police
 _ATTACHED = re.compile(r"[a-z][\-._]\Z|\+\d{1,3} ?\Z")
 _CARD_SAID = re.compile(r"(?<![a-z])(?:the|visa|master(?:card)?|cvv|cvc|ccv|napas|jcb)(?![a-z])")
+_SIGNS = " :.,;()\"'-=!?#/"
 _SHORTEST, _LONGEST, _MOST = 4, 19, 24
 _READ, _BEFORE, _AFTER = 600, 90, 60  # characters: of the message, before a number, after it
 _ALIKE = {
     word: kind
     for kind, words in {
-        "_who": "em e anh chi co chu bac con chau tui toi t minh ban ong ba me ma bo cha di cau mo noi ngoai thim duong "
-        "ho no nguoi ta may vo chong thang dua ad admin shop",
-        "_bank": "vietcombank vcb vietinbank bidv agribank techcombank tcb mb mbbank acb sacombank tpbank tpb vpbank vib "
-        "shb hdbank ocb msb seabank eximbank kienlongbank vbsp ncb scb stb agri lpbank namabank bvbank abbank "
+        "_who": "em e anh chi co chu bac con chau tui toi t minh ban ong ba me ma bo cha di cau mo noi ngoai thim "
+        "duong ho no nguoi ta may vo chong thang dua ad admin shop",
+        "_bank": "vietcombank vcb vietinbank bidv agribank techcombank tcb mb mbbank acb sacombank tpbank tpb vpbank "
+        "vib shb hdbank ocb msb seabank eximbank kienlongbank vbsp ncb scb stb agri lpbank namabank bvbank abbank "
         "pvcombank nh bank momo zalopay",
         "_app": "zalo facebook fb telegram shopee tiktok lazada google gmail viber apple icloud instagram vneid vssid "
         "messenger whatsapp email mail microsoft grab",
@@ -80,6 +94,7 @@ class _Shape:
 def seen(shown: str, bare: str) -> Seen:
     """Holds no candidates where there are more than _MOST: such lists and logs are not what residents type."""
     scan = PHONE.sub(_phone_hidden, _LINK.sub(lambda link: "\2" * len(link[0]), bare))
+    scan = _DICTATED.sub(lambda phone: "\1" * len(phone[0]), scan)
     spans = [(*match.span(), shape) for match in _SPAN.finditer(scan) if (shape := _shape(scan, match))]
     if not 0 < len(spans) <= _MOST:
         return Seen((), frozenset())
@@ -103,22 +118,27 @@ def _phone_hidden(phone: re.Match[str]) -> str:
 def _shape(scan: str, match: re.Match[str]) -> _Shape | None:
     written, kind = match[0], match.lastgroup or ""
     if kind == "spoken":
-        words = len(re.findall("[a-z]+", written))
+        words, sure = len(re.findall("[a-z]+", written)), len(_SURELY_NUMERAL.findall(written))
+        if sure < 2 or _HUNDREDS.match(scan, match.end()):
+            return None
         return _Shape(kind, words, frozenset((f"n={words}", "spoken", f"spoken n={words}")))
     if kind == "mixed":
-        return None if _X_MASKED.match(written) else _mixed(written)
+        plain = any(form.fullmatch(written) for form in (_X_MASKED, _AMOUNT, _DISGUISED))
+        return None if plain else _mixed(written)
     digits = re.sub(r"\D", "", written)
     least = 3 if written.isdigit() and "\0" in scan and _CARD_SAID.search(scan) else _SHORTEST
     if not least <= len(digits) <= _LONGEST or HOTLINE.match(digits) or MONEY_AFTER.match(scan, match.end()):
         return None
     if (DATE.fullmatch(written) and len(digits) > 6) or _THOUSANDS.fullmatch(written) or _OTHER_PHONE.fullmatch(digits):
         return None
+    if _YEAR.fullmatch(written) or _ROUND.fullmatch(written) or _FOR_HELP.fullmatch(written) or _COUNTED.match(written):
+        return None
     if _ATTACHED.search(scan, max(0, match.start() - 6), match.start()):
         return None
     return _Shape(kind, len(digits), frozenset(_digits(written, digits)))
 
 
-def _mixed(written: str) -> _Shape | None:
+def _mixed(written: str) -> _Shape:
     runs = re.findall(r"[a-z]+|\d+|[^a-z\d]+", written)
     form = "".join("a" if run[0].isalpha() else "9" if run[0].isdigit() else run[0] for run in runs)
     names = {"mixed", f"form={form[:6]}", f"n={min(len(written), 12)}", f"runs={min(len(runs), 6)}"}
@@ -145,11 +165,7 @@ def _digits(written: str, digits: str) -> Iterator[str]:
     if len(digits) > 8:
         yield f"first={digits[:4] if digits[:4] == '9704' else digits[:2]}"
         yield f"zero={digits[0] == '0'} long"
-    if len(digits) in (4, 8) and re.match(r"19\d\d|20[0-4]\d", digits):
-        yield "year"
-    if digits.endswith("000"):
-        yield "round"
-    elif digits.endswith(("00", "50")):
+    if digits.endswith(("00", "50")):
         yield "half round"
     if len(set(digits)) < 3:
         yield "few digits"
@@ -168,9 +184,15 @@ def _word(word: str) -> str:
         return "_mask"
     if word[0] == "\1":
         return "_phone"
+    if word == "\n":
+        return "_line"
     if word[0].isdigit():
         return f"#{min(len(word), 7)}"
     return _ALIKE.get(word, word)
+
+
+def _sign(letter: str) -> str:
+    return letter if letter in _SIGNS else "~" if letter and not letter.isalnum() else ""
 
 
 def _of_message(shown: str, scan: str) -> Iterator[str]:
@@ -183,15 +205,24 @@ def _of_message(shown: str, scan: str) -> Iterator[str]:
 
 
 def _features(shown: str, scan: str, start: int, end: int, shape: _Shape) -> Iterator[str]:
-    yield from shape.features
     left = ["^", *_words(scan[max(0, start - _BEFORE) : start])][::-1]
     right = [*_words(scan[end : end + _AFTER]), "$"]
-    size = f"{shape.kind[0]}{shape.size}"
     kind = "m" if shape.kind == "mixed" else "short" if shape.size < 9 else "long"
-    for at, word in enumerate(left[:4]):
-        yield f"l{at} {word}"
-    for at, word in enumerate(right[:3]):
-        yield f"r{at} {word}"
+    yield from shape.features
+    yield from _beside(left, right, kind, f"{shape.kind[0]}{shape.size}")
+    yield from _near(left[:8], right[:6], kind)
+    yield f"< {_sign(scan[max(0, start - 2) : start].rstrip(' ')[-1:])}"
+    yield f"> {_sign(scan[end : end + 2].lstrip(' ')[:1])}"
+    yield f">> {_sign(scan[end : end + 1])}"
+    if called(shown, start):
+        yield "called"
+        yield f"called {kind}"
+
+
+def _beside(left: list[str], right: list[str], kind: str, size: str) -> Iterator[str]:
+    """Words by their place; `left` counts away from the number, as `right` does."""
+    yield from (f"l{at} {word}" for at, word in enumerate(left[:4]))
+    yield from (f"r{at} {word}" for at, word in enumerate(right[:3]))
     yield f"l {left[0]} {kind}"
     yield f"l {left[0]} {size}"
     yield f"r {right[0]} {kind}"
@@ -199,21 +230,13 @@ def _features(shown: str, scan: str, start: int, end: int, shape: _Shape) -> Ite
     yield f"lll {' '.join(left[2::-1])}"
     yield f"rr {' '.join(right[:2])}"
     yield f"l {left[0]} r {right[0]}"
-    clause = left[:8]
-    for word in clause:
+
+
+def _near(left: list[str], right: list[str], kind: str) -> Iterator[str]:
+    """Words and pairs of neighbours wherever they stand."""
+    for word in left:
         yield f"near {word}"
         yield f"near {word} {kind}"
-    for one, two in pairwise(clause[::-1]):
-        yield f"near {one} {two}"
-    for word in right[:6]:
-        yield f"after {word}"
-    for one, two in pairwise(right[:6]):
-        yield f"after {one} {two}"
-    before, after = scan[max(0, start - 2) : start].rstrip(" "), scan[end : end + 2].lstrip(" ")
-    yield f"< {before[-1:] if before[-1:] and not before[-1:].isalnum() else ''}"
-    yield f"> {after[:1] if after[:1] and not after[:1].isalnum() else ''}"
-    if scan[end : end + 1] not in ("", " "):
-        yield f">> {scan[end : end + 1]}"
-    if called(shown, start):
-        yield "called"
-        yield f"called {kind}"
+    yield from (f"near {one} {two}" for one, two in pairwise(left[::-1]))
+    yield from (f"after {word}" for word in right)
+    yield from (f"after {one} {two}" for one, two in pairwise(right))
