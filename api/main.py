@@ -144,8 +144,19 @@ def create_app(house: House) -> FastAPI:
 @contextlib.asynccontextmanager
 async def running(house: House) -> AsyncIterator[None]:
     """The loops, from first to last. At the end what is on the wire is waited for, what is queued is written."""
+    try:
+        await _told(house, "started")
+        async with _loops(house):
+            yield
+        with contextlib.suppress(sa.exc.SQLAlchemyError):
+            await _told(house, "stopped")
+    finally:
+        await asyncio.to_thread(house.store.stop)
+
+
+@contextlib.asynccontextmanager
+async def _loops(house: House) -> AsyncIterator[None]:
     bases = _bases(house.settings)
-    await _told(house, "started")
     async with Carrier(house, bases) as carrier, Fetching(bases) as fetching, Sender(house, carrier) as sender:
         house.files = Files(house, fetching)
         await _open_zalo(house, carrier)
@@ -178,9 +189,6 @@ async def running(house: House) -> AsyncIterator[None]:
             for task in house.loops.values():
                 task.cancel()
             await asyncio.gather(*house.loops.values(), return_exceptions=True)
-    with contextlib.suppress(sa.exc.SQLAlchemyError):
-        await _told(house, "stopped")
-    await asyncio.to_thread(house.store.stop)
 
 
 async def _told(house: House, what: str) -> None:

@@ -519,9 +519,13 @@ class _Work:
         self.erased.append(
             {"of": key, "channel_of": channel, "chat_of": chat, "until": pen.inbox_id, "to": {"kind": "Erased"}}
         )
+        # what is on the wire just now stays until it has aged: it may have to be asked about
         ended = (_outbox.c.conversation == key, _outbox.c.status >= outbox.Status.SENT)
+        queued = (_outbox.c.conversation == key, _outbox.c.status == outbox.Status.QUEUED)
         for there in ((_outbox.c.channel == channel, _outbox.c.chat == chat), (_COPIES,)):
+            self.connection.execute(_outbox.update().where(*there, *queued).values(status=outbox.Status.VOID, body={}))
             self.connection.execute(_outbox.update().where(*there, *ended).values(body={}))
+        self.outbox = [row for row in self.outbox if row["conversation"] != key]  # of this batch
         desk.forget(self.connection, key)
         casework.forget(self.connection, key)
         joins.erase(self.connection, pen)

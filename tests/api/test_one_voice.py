@@ -39,6 +39,21 @@ def waiting_bot(room: Room) -> str:
     return room.house.shelf.library.phrases.menu.strip()
 
 
+def test_what_still_waits_to_be_sent_goes_with_an_erasure(room: Room) -> None:
+    room.slow.add(str(TU))
+    room.says(TU, "menu")
+    room.says(TU, "căn cước của tui bị mờ")
+    room.says(TU, "xoá dữ liệu")
+    room.says(TU, "xoá hết")
+    left = room.rows(sa.select(OUTBOX.c.body, OUTBOX.c.status).order_by(OUTBOX.c.id))
+    on_the_wire, *waiting, last = left
+    assert on_the_wire["status"] == Status.SENDING
+    assert [(row["status"], row["body"]) for row in waiting] == [(Status.VOID, {})] * len(waiting)
+    assert len(waiting) >= 2
+    assert last["status"] == Status.QUEUED
+    assert "xoá" in last["body"]["text"]
+
+
 def test_a_reply_that_is_tried_again_is_void_once_a_member_has_the_talk(room: Room) -> None:
     menu = waiting_bot(room)
     [row] = room.on_the_wire
