@@ -14,6 +14,7 @@ from api import media, webhooks
 from api.carrier import Carrier, UnknownFate
 from api.house import House
 from api.media import MediaRefused, kept_as
+from api.store import StoreBusy
 from bot.channel import Call, SendError, Webhook
 from bot.channels.telegram import Telegram
 from bot.model import MediaKind
@@ -22,6 +23,10 @@ log = structlog.get_logger()
 
 NAME = "telegram"
 POLL_S = 25
+#: after a failure
+AGAIN_S = 2.0
+#: an update that the database refuses is asked for so often before it is left out: those behind it wait meanwhile
+TRIES = 3
 
 
 @dataclass(slots=True)
@@ -31,6 +36,8 @@ class Line:
     house: House
     carrier: Carrier
     channel: Telegram
+    #: of the update that could not be stored: its number, and how often
+    refused: tuple[int, int] = (0, 0)
 
     async def open(self) -> None:
         """Until it works: tell Telegram where to call, or that we shall ask; and what its menu shows."""
@@ -69,22 +76,32 @@ class Line:
                 log.warning("telegram_poll_failed", error=str(error))
                 if isinstance(error, SendError) and error.misconfigured:
                     self.house.worries[NAME] = str(error)
-                await asyncio.sleep(getattr(error, "retry_after_s", None) or 2.0)
+                await asyncio.sleep(getattr(error, "retry_after_s", None) or AGAIN_S)
             except Exception:
                 # The database was busy or away: what was not stored is not acknowledged, and comes again.
                 log.exception("telegram_poll_raised")
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(AGAIN_S)
 
     async def _take(self, update: bytes) -> int:
         """Store one update; only then is it acknowledged by the next offset."""
         parsed = self.channel.parse(Webhook(method="POST", headers={}, query={}, body=update))
-        await webhooks.store(self.house, NAME, parsed)
+        number = int(parsed.key or orjson.loads(update)["update_id"])
+        try:
+            await webhooks.store(self.house, NAME, parsed)
+        except StoreBusy:
+            raise  # it is not to blame
+        except Exception:
+            self.refused = (number, self.refused[1] + 1 if self.refused[0] == number else 1)
+            if self.refused[1] < TRIES:
+                raise
+            log.exception("update_left_out", update_id=number)
+            return number
         if parsed.answer:
             try:
                 await self.call(self.channel.answer_press(parsed))
             except (SendError, UnknownFate) as error:
                 log.info("press_not_answered", error=str(error))
-        return int(parsed.key or orjson.loads(update)["update_id"])
+        return number
 
     async def call(self, call: Call) -> bytes:
         """A call that carries no message; its answer's body. Raises SendError or UnknownFate."""

@@ -8,7 +8,9 @@ from unittest.mock import patch
 import pytest
 import sqlalchemy as sa
 
+from api import inbox
 from api.store import StoreBusy
+from api.telegram import TRIES
 from tests.service import INBOX, Service, started
 
 TU = 2001
@@ -49,6 +51,23 @@ async def test_a_failing_line_is_tried_again(service: Service, status: int) -> N
     await service.until(lambda: heard(service, 1))
     await service.telegram.says(TU, "hai")
     await service.until(lambda: heard(service, 2))
+
+
+async def test_an_update_that_can_never_be_stored_does_not_stop_those_behind_it(service: Service) -> None:
+    put, tried = inbox.put, []
+
+    def refuses(connection: Any, arrivals: Any, now: Any) -> None:
+        if any(one.body.get("text") == "chữ độc" for one in arrivals):
+            tried.append(1)
+            raise ValueError("no such letter")
+        put(connection, arrivals, now)
+
+    with patch("api.arriving.inbox.put", refuses), patch("api.telegram.AGAIN_S", 0.05):
+        await service.telegram.says(TU, "chữ độc")
+        await service.telegram.says(TU, "menu")
+        await service.until(lambda: heard(service, 1))
+    assert len(tried) == TRIES
+    assert [row["body"]["text"] for row in await service.rows(sa.select(INBOX))] == ["menu"]
 
 
 async def test_what_could_not_be_stored_comes_again(service: Service) -> None:
