@@ -1,7 +1,7 @@
 """A statement made ready once: SQLAlchemy writes its SQL and its types, the driver's own cursor runs it.
 
 For what is asked at every message. There SQLAlchemy's execute() takes five times as long as SQLite's answer; everything
-else goes through it. Values, rows and errors are the same either way. Lists for IN it does not know.
+else goes through it. Values, rows and errors are the same either way. A list for IN is an Among (among.py).
 """
 
 from collections import namedtuple
@@ -50,7 +50,7 @@ class _Made:
 
 
 class Prepared:
-    """`statement` may be any but one with an expanding bind. An INSERT or UPDATE sets what it is given."""
+    """`statement` has no expanding bind. An INSERT or UPDATE sets what it is given."""
 
     def __init__(self, statement: sa.Select[Any] | sa.CompoundSelect[Any] | sa.UpdateBase) -> None:
         self.statement = statement.inline() if isinstance(statement, sa.Insert) else statement

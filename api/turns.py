@@ -169,8 +169,6 @@ class Batch:
     erased: list[Path] = field(default_factory=list)
     #: what the operator should know; "": no longer
     worries: dict[str, str] = field(default_factory=dict)
-    #: conversations whose event raised: (key, event id, error)
-    raised: list[tuple[str, int, str]] = field(default_factory=list)
 
 
 class Turns:
@@ -257,12 +255,19 @@ class Turns:
 
 def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -> Batch:
     """One transaction of turns: each conversation's events in order. `only`: this conversation's first event alone."""
+    batch = Batch()
+    _take(connection, near, now, only, batch)
+    if batch.at_desk and not only:
+        _take(connection, near, now, only, batch)  # what the desk has to tell a resident need not wait for a commit
+    return batch
+
+
+def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch) -> None:
     opened = {row.conversation: row for row in _OPEN.rows(connection, {"now": now})}
     if only:
         opened = {key: row for key, row in opened.items() if key == only}
-    batch = Batch()
     if not opened:
-        return batch
+        return
     # The lock comes first and the events are read after it, in a new statement: on PostgreSQL a row that another
     # process finished meanwhile must be seen as done.
     locked = _locked(connection, list(opened))
@@ -278,9 +283,9 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
         if new:
             _NEW[connection.dialect.name].run(connection, blank)
             locked |= _locked(connection, new)
-    batch.elsewhere = not locked
+    batch.elsewhere = not (locked or batch.events)
     if not locked:
-        return batch
+        return
     events: defaultdict[str, list[Any]] = defaultdict(list)
     for row in _EVENTS.rows(connection, {"keys": list(locked)}):
         events[row.conversation].append(row)
@@ -290,7 +295,6 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     for key, rows in events.items():
         work.conversation(locked[key], rows)
     work.write()
-    return batch
 
 
 def _locked(connection: sa.Connection, keys: list[str]) -> dict[str, Any]:
@@ -540,7 +544,7 @@ class _Work:
         c = self.connection
         outbox.insert(c, self.outbox)
         outbox.void(c, self.moved)
-        self.batch.to_send = any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
+        self.batch.to_send |= any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
         _SAVE.run(c, self.saved)
         if self.unset:
             _UNSET.run(c, {"keys": self.unset})
