@@ -58,9 +58,12 @@ _NOT_ACCOUNT = re.compile(
 CODE_WORD = re.compile(
     r"(?<![a-z])(?:(?:ma|so) (?:don(?: hang)?|van don|gd|giao dich|ho so|to khai|hs|khach hang|kh|buu gui|"
     r"hoa don|bien lai|danh ba|bien nhan|tham chieu|the bhyt|bhyt|bhxh|bao hiem|hop dong|hd|cong to|dong ho|thue|"
-    r"chung tu|phieu)|don|van don|buu gui|buu pham|hoa don|ma gd|mst|ma so thue|ref|order|ft|serial|seri|imei|"
+    r"chung tu|phieu|theo doi)|don|van don|buu gui|buu pham|hoa don|ma gd|mst|ma so thue|ref|order|ft|serial|seri|imei|"
     r"ma vach|so khung|so may|hop dong|bien lai|giao dich|bhxh|bhyt|danh ba|ma tra cuu|tra cuu|buu kien|ma bhxh|"
-    r"ho khau|ma bn|ma benh nhan|ma san pham|san pham ma|"
+    r"ho khau|ma bn|ma benh nhan|ma san pham|san pham ma|phong hop|cuoc hop|zoom|gd|"
+    r"(?:viettel ?post|vn ?post|ghtk|ghn|spx|j&t|best express|ninja ?van|nhat tin|giao hang (?:nhanh|tiet kiem)|"
+    r"(?:shopee|lazada|tiktok(?: shop)?|buu dien) ma)"
+    r"(?=[ :]{1,3}(?:(?:ma|so|don|hang|kien|cua|toi|tui|em)[ :]{1,3})*\Z)|"
     r"to khai|so so)(?![a-z])[\s:.#,()\-]*(?:(?!cccd|cmnd|cmt|the|can|chung|dinh|stk|tk|vao)[a-z]+\b[\s:.#]*){0,4}$"
 )
 PHONE_WORD = re.compile(

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from knowledge.digits import DATE, FOREIGN_NUMERAL, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
-from knowledge.number_names import called, is_of_numbers
+from knowledge.number_names import called, called_after, is_of_numbers
 from knowledge.secrets_words import MAT_KHAU
 
 _SAID = rf"(?:{NUMERAL}|{FOREIGN_NUMERAL}|\d)"
@@ -79,8 +79,8 @@ _SPOKEN_AS_CODE = re.compile(
 )
 _ACCOUNT_AND_WORD = re.compile(  # facebook: 0900000000 - concutung9
     r"(?<![a-z])(?:facebook|fb|zalo|g?mail|tk|tai khoan|nick|vneid|shopee|icloud|tiktok|dang nhap|"
-    r"user)(?![a-z])[^\d\0]{0,20}(?:0\d{9}|\S{3,30}@[a-z]+\.[a-z.]+) ?[-/|"
-    r",;+] ?(?P<word>(?=[^\s]*\d)(?=[^\s]*[a-z])[^\s\0,;]{6,30})"
+    r"user)(?![a-z])[^\d\0]{0,20}(?:(?:0\d{9}|\S{3,30}@[a-z]+\.[a-z.]+) ?[-/|"
+    r",;+]|\0+ ?[/|]) ?(?P<word>(?=[^\s]*\d)(?=[^\s]*[a-z])[^\s\0,;]{6,30})"
 )
 _SAYS_WHAT_FOR = re.compile(  # 50917 la ma dat lai mat khau
     r" (?:la (?:ma|code)|de)(?: [a-z]+){0,2}? (?:xac ?(?:nhan|minh|thuc)|dat lai|dang nhap|khoi phuc|kich hoat|"
@@ -200,6 +200,8 @@ def _may_be_code(shown: str, bare: str, span: tuple[int, int], named_at: list[in
     start, end = span
     code, before, after = bare[start:end], bare[max(0, start - 90) : start], bare[end : end + 45]
     if DATE.match(bare, start) or MONEY_AFTER.match(bare, end) or HOTLINE.match(code):
+        return False
+    if called_after(bare, start, end):
         return False
     if "khoa" in before and _LOCK.search(before):
         return True

@@ -20,7 +20,10 @@ _NAMES = (  # what numbers of residents are called that are no codes
     "đặt (?:chỗ|vé|bàn)|giảm giá|khuyến mãi|ưu đãi|voucher|bản đồ|t(?:oạ|ọa) độ|gcn|(?:cn)?qsd[dđ]?[dđ]?|ký hiệu|"
     "tiểu mục|đầu số|căn hộ|phiên bản|version|model|tần số|thủ tục|tthc|thứ tự|giao dịch số|mã (?:giao dịch|gd)|"
     "dân số|con số|kiến thiết|mã (?:trạm|điểm|kho|tủ|bàn|toa|tàu|tài sản)|lượt|bhxh|bhyt|thiết bị|địa bàn|"
-    "đối tượng|sjc|đơn thuốc|phản ánh|ocop"
+    "đối tượng|sjc|đơn thuốc|phản ánh|ocop|(?:hội|thành|đoàn) viên|công đoàn|tích điểm|thư viện|lịch hẹn|phiếu khám|"
+    "khám bệnh|thẻ tai|theo dõi|kỳ (?:thu|cước|hoá đơn)|máy lẻ|số nhánh|nội bộ|"
+    "(?:số|điện thoại|đt|sđt) (?:máy )?bàn|chế tạo|npk|phân (?:bón|đạm|lân)|tiếp nhận|bút toán|"
+    "(?:chứng nhận|bìa đỏ|bìa hồng|sổ)(?: số)? (?!dc|dk|dt|ck|bn)[bcd][b-df-hj-np-tvxz](?= )"
 )
 _SHORT_NAMES = (  # without marks they may be other words: only right before the number
     "đơn|hs|(?:phiếu|giấy)(?: hẹn)?|hđ|hd|kh|thuế|mst|cv|qđ|qd|tờ|lô|lớp|trường|ngành|viện|quầy|phòng|ghế|giường|"
@@ -47,7 +50,8 @@ _CALLED_MARKED, _CALLED_BARE = re.compile(_MARKED_CALLED), re.compile(strip_mark
 _MARKED_TOPIC = (  # of a whole message: its numbers have no name of their own
     r"(?<![^\W\d_])(?:xổ số|vé số|mega|vietlott|(?:giải|trúng) (?:đặc biệt|an ủi|nhất|nhì|ba|tám)|công tơ|chỉ số|"
     r"đồng hồ (?:điện|nước)|kwh|sổ đỏ|sổ hồng|gcn|qsdd?|ký hiệu|báo danh|t(?:oạ|ọa) độ|lô sản xuất|hsd|"
-    r"mã lỗi)(?![^\W\d_])"
+    r"mã lỗi|số \d{6} xổ|số trúng (?=\d)|"
+    r"(?:vé|tờ|số) \d{3} ?\d{3}(?: [^\W\d_]+){0,2} trúng (?:không|hông|gì|giải))(?![^\W\d_])"
 )
 _TOPIC_MARKED = re.compile(_MARKED_TOPIC)
 _TOPIC_BARE = re.compile(  # "gửi về số này", "đọc số đó" look like "vé số", "sổ đỏ" without marks
@@ -55,6 +59,11 @@ _TOPIC_BARE = re.compile(  # "gửi về số này", "đọc số đó" look lik
     .replace("ve so|", "(?<!gui )(?<!goi )(?<!nhan )(?<!ban )(?<!bao )ve so|")
     .replace("so do|", "")
 )
+_CALLED_AFTER = re.compile(
+    r" (?:la (?:ma|so) gi )?(?:tren|trong|o|cho) (?:cai )?(?:to |giay )?(?:hoa don|bien lai|bien nhan|giay hen|"
+    r"so vao so|hop dong|ve so|so do|so hong)(?![a-z])"
+)
+_ASKED = re.compile(rf"(?<![a-z])(?:{CODE_SAID}|ma|doc|nhap|bam|go|gui|nhan)(?![a-z])")
 _MARKS = re.compile("[\u00c0-\u1ef9]")
 
 
@@ -62,6 +71,11 @@ def called(shown: str, at: int) -> bool:
     """Whether the number at `at` has a name that is no code's. `shown` is in lower case."""
     before = shown[max(0, at - 60) : at]
     return bool((_CALLED_MARKED if _MARKS.search(before) else _CALLED_BARE).search(before))
+
+
+def called_after(bare: str, start: int, end: int) -> bool:
+    """Whether the number is said to stand on a bill or a form, and not to have been sent or asked for."""
+    return bool(_CALLED_AFTER.match(bare, end)) and not _ASKED.search(bare, max(0, start - 20), start)
 
 
 def is_of_numbers(shown: str) -> bool:

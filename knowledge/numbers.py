@@ -66,6 +66,8 @@ _INSURED = re.compile(  # the kinds of insured people; two letters and more are 
     r"(?![\d\w])"
 )
 _WORD = re.compile(r"[a-z]+")
+_ABROAD = re.compile(r"(?:\+|84 ?\(0\)|\(\+?84\) ?)\Z")
+_REFERRED = re.compile(r"(?<![a-z])tham chieu(?: (?:so|la|nay|cua giao dich))*[ :]{1,2}\Z")
 _CARD_WORD = re.compile(
     r"(?<![a-z])(?:so the|the (?:atm|visa|master|ngan hang|tin dung|ghi no|napas|jcb)|card|visa|master(?:card)?|"
     r"the)(?![a-z])[^\d\0\n]{0,30}$"
@@ -89,7 +91,7 @@ def numbers(shown: str, bare: str) -> Iterator[Span]:
         before = bare[max(0, match.start() - 45) : match.start()]
         if len(words) >= 8 and ACCOUNT_SAID_BEFORE.search(before):
             yield *match.span(), "account_number"
-        elif len(words) >= 9 and not (len(words) < 12 and PHONE.search(bare, *match.span())):
+        elif len(words) >= 9 and not (_is_phone(words) or (len(words) < 12 and PHONE.search(bare, *match.span()))):
             yield *match.span(), "id_number"
     links = [match.span() for match in _LINK.finditer(bare)]
     for chain in chains(bare):
@@ -121,16 +123,25 @@ def _kind(shown: str, bare: str, number: Number, in_link: bool) -> str | None:
     attached = re.search(r"(?:[a-z][a-z0-9]*[.\-_/]?|\d[./_])\Z", before[-20:])
     if attached and not (named_id or re.search(r"(?<![a-z0-9])(?:cccd|cc|so|stk|tk|la|the|card)[.\-_/]?$", before)):
         return "id_number" if citizen and re.search(r"[a-z]$", before) is None and not before.endswith("/") else None
-    if in_link or (before.endswith(("+", "84 (0)", "84(0)")) and not citizen):
+    if in_link or (_ABROAD.search(before) and not citizen):
         return "id_number" if citizen else None
     if MONEY_AFTER.match(bare, number.end) and not number.digits.startswith("0"):
         return None
     sure_account, card = ACCOUNT_SURE.search(before), _is_card(before, number)
+    if size == 13 and number.digits.startswith("0084") and not (sure_account or named_id):
+        return None
     if sure_account or (is_account(shown, bare, before, number) and not (card or named_id or citizen)):
         return "account_number"
     if card:
         return "card_number"
     return "id_number" if _is_id(before, written, number, named_id, citizen) else None
+
+
+def _is_phone(words: list[str]) -> bool:
+    """Ten numerals of a phone number, its beginning perhaps said twice: "không chín, không chín một tám ..."."""
+    begun, phone = words[:-10], words[-10:]
+    starts = phone[0] == "khong" and phone[1] in {"hai", "ba", "nam", "bay", "tam", "chin"}
+    return starts and begun == phone[: len(begun)]
 
 
 def _is_card(before: str, number: Number) -> bool:
@@ -152,11 +163,11 @@ def _is_id(before: str, written: str, number: Number, named: bool, citizen: bool
     if named and 9 <= size <= 13 and not phone:
         return True
     if citizen:
-        return not is_drawn(number)
+        return not (is_drawn(number) or (not number.gap and _REFERRED.search(before)))
     if size not in (9, 12) or CODE_WORD.search(before) or PHONE_WORD.search(before) or MONEY_BEFORE.search(before):
         return False
-    if number.digits.startswith(("113", "114", "115")) and number.gap:
-        return False
+    if number.gap and set(number.sizes) == {3} and all(one == "1" for one in number.digits[::3]):
+        return False  # what is called for help, or blood pressures: 113 114 115, 120 135 140
     if re.match(r"1[89]00|84", number.digits) and size == 9 + 2 * number.digits.startswith("84"):
         return False
     if number.gap:

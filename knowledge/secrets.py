@@ -131,6 +131,8 @@ _CODE_BEFORE = re.compile(
     rf"{_CODE}\s*(?:[(\-:,=]|la|is|as|day la|chinh la|chac la)\s*(?:your |so |cai |the )?(?:[a-z]+ )?{_OTP}"
 )
 _YEAR_THEN = re.compile(r"(?:19|20)\d\d ?[:,\-]")
+_FROM = re.compile(r"(?<![a-z])tu (?:dau )?so \Z")  # "tin nhắn OTP từ số 8188": who sends
+_MILLIONS = re.compile(r"[1-9]\d{3}000")  # no code has seven digits
 _CODE_FOLLOWS = re.compile(r"[^\d\0]{0,60}(?:\d{4,8}(?!\d)|\0)")  # "1022: mã OTP 317645": who sends, then the code
 _CVV = re.compile(
     r"(?<![a-z])(?:cvv2?|cvc2?|ccv|ma bao mat(?: the)?|ma bao mat (?:3|ba) so|(?:ma|"
@@ -149,6 +151,8 @@ def _codes(bare: str) -> Iterator[Span]:
             if any(first < end and start < last for first, last in phones):
                 continue
             digits = _digits(match["code"])
+            if (len(digits) == 4 and _FROM.search(bare, max(0, start - 20), start)) or _MILLIONS.fullmatch(digits):
+                continue
             if pattern is _CODE_BEFORE and len(digits) == 4 and _CODE_FOLLOWS.match(bare, match.end()):
                 continue
             if pattern is _CODE_BEFORE and _YEAR_THEN.match(bare, start):

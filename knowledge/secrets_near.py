@@ -18,7 +18,7 @@ _PIN = (
     r"may(?! (?:cay|bom|lanh|tinh tien|in|chu))|man hinh|atm|"
     r"rut tien|ket|lien ket|ghep (?:noi|doi)|dong bo|ket noi|bao (?:mat|ve)|bi mat|vao (?:app|may)|vo (?:app|may))|"
     r"ma (?:smartca|ca|ky (?:hop dong|hd|so))|(?:usb )?token|smart ?ca|ma(?:ax|4|x) xa(?:cs|1c) nha?(?:anj|65n|n65|"
-    r"nj)|(?<!error )(?<!loi )(?<!qr )(?<!ma )code|[med]-?code|safekey|(?:the|"
+    r"nj)|(?<!error )(?<!loi )(?<!qr )(?<!ma )(?<!zip )code|[med]-?code|safekey|(?:the|"
     r"rut(?: tien)?)(?:,? [a-z]+){0,6},? (?:bam|nhap|go)(?= (?:\d{4}|\d{6}|\d \d \d \d)(?!\d))|puk\d?|"
     r"pin[12](?= \d{4})|mo (?:khoa )?bang|o ?te ?pe|op te pe|"
     r"ma x[ntm]|smart otp|pass ?code|mat ma|"
@@ -125,7 +125,8 @@ def _numbers(shown: str, bare: str, cues: list[re.Match[str]]) -> Iterator[Span]
         if any(first < match.end() and match.start() < last for first, last in phones):
             continue
         year = (len(between) > 12 or not cues[at]["pin"]) and _YEAR.fullmatch(match["code"])
-        beside = bool(cues[at]["pin"]) and len(between) < 3  # "mã rút tiền 019283"
+        engine = cues[at][0] == "so may" and "so khung" in bare
+        beside = bool(cues[at]["pin"]) and len(between) < 3 and not engine  # "mã rút tiền 019283"
         elsewhere = not beside and (_ELSEWHERE.search(between) or called(shown, match.start()))
         if not (year or elsewhere) or _CHOSEN.search(between):
             yield *match.span("code"), "otp" if "otp" in cues[at][0] else "password"

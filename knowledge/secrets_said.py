@@ -44,6 +44,7 @@ _IS_TALK = re.compile(  # "6 số không tới", "4 số từ ngân hàng"
     r"(?<=so khong) (?!nha|nhe|nghe|a(?![a-z])|do(?![a-z])|ma(?![a-z])|chua|hoai)[a-z]|(?<=so tu)(?![a-z])|"
     r"(?<=\d so khong)"
 )
+_SENDER = re.compile(r"tu so \d{3,}")  # from number 8188
 _RANGE = re.compile(
     r"(?<![a-z])(?:pin|mk|mat khau|pass(?:word|code)?|mat ma|khoa)(?: [a-z]+){0,5}? "
     r"(?:la )?(?P<code>(?:tu )?(?:mot|1|khong|0) (?:toi|den|qua) (?:so )?(?:sau|bay|tam|chin|muoi|[4-9]))(?! (?:chu|"
@@ -58,6 +59,8 @@ _FIRST_HALF = re.compile(r"(?<![a-z])(?:3|ba|4|bon|2|hai) so (?:dau|truoc)(?: la
 
 def said_aloud(bare: str) -> Iterator[Span]:
     for match in _RUN.finditer(bare):
+        if _SENDER.fullmatch(match[0]):
+            continue
         if not _SPECIAL.search(match[0]) or _COUNTS.match(bare, match.end()) or _IS_TALK.match(bare, match.end()):
             continue
         if kind := _kind(bare, match):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from knowledge.digits import DATE, HOTLINE, MONEY_AFTER, NUMERAL, Span
-from knowledge.number_names import CALLED, CODE_SAID, called, is_of_numbers
+from knowledge.number_names import CALLED, CODE_SAID, called, called_after, is_of_numbers
 
 _ELEMENT = re.compile(
     rf"(?<![a-z\d])(?:\d+|{NUMERAL}(?:(?P<hundreds> tram(?: (?:(?:le|"
@@ -53,8 +53,8 @@ _A_CODE_IS = re.compile(
     r"(?<![a-z])(?:ma|code)(?: [a-z@&.]+){0,6}?(?: (?:la|is|ne|nay|day|do|thanh)|[:=])(?: con| bac| nha)?[ :=]{1,3}$"
 )
 _NO_CODE = re.compile(
-    rf"(?<![a-z])(?:(?:loi|error|xa|tinh|huyen|phuong) (?:ma|code)|(?:ma|code)(?: so)? (?:{CALLED}|may ban|the|qr|"
-    rf"vach))(?![a-z])"
+    rf"(?<![a-z])(?:(?:loi|error|xa|tinh|huyen|phuong|truong|kho|khach) (?:ma|code)|"
+    rf"(?:ma|code)(?: so)? (?:{CALLED}|may ban|tram|the|qr|vach))(?![a-z])"
 )
 _PASSWORD_SAID = re.compile(r"(?<![a-z])(?:mat khau|mk|pass(?:word|code)?|pin|mat ma|khoa)(?![a-z])")
 _POLITE = r"(?:da|a|ne|nha|nhe|day|vang|u|ok|oke|con|bac|co|chu|em|anh|chi|ong|ba|oi|di|do|roi|la|ma|cua|tui|toi|no)"
@@ -62,6 +62,9 @@ _ONLY_BEFORE, _ONLY_AFTER = re.compile(rf"\W*(?:{_POLITE}\W+){{0,5}}"), re.compi
 _UNIT = re.compile(
     r" ?(?:nguoi(?! ta)|luot|bao (?:lua|gao|xi|phan)|ho (?:dan|ngheo)|con (?:ga|vit|heo|bo)|kwh|so dien|khoi|m2|"
     r"m3|met|km|kg|ky|trieu|tr|ngan(?! hang)|nghin|vnd|usd|ty|lit)(?![a-z0-9])"
+)
+_YEAR_SAID = re.compile(  # "từ năm một chín tám sáu", "năm bảy lăm tới năm tám sáu"
+    r"tu nam (?:mot chin|hai khong) [a-z]+ [a-z]+|nam [a-z]+ [a-z]+ (?:toi|va|voi) nam [a-z]+ [a-z]+"
 )
 _CALLED_FOR_HELP = {"111", "112", "113", "114", "115", "116", "156"}
 
@@ -150,7 +153,9 @@ def _is_code(shown: str, bare: str, run: _Run, elsewhere: bool) -> bool:
     named, listed = bool(_SURE.search(before)), _is_list(run)
     if (named and _LINKED.search(before)) or _is_named(before):
         return True
-    if called(shown, run.start) or (elsewhere and not named):
+    if called(shown, run.start) or (elsewhere and not named) or called_after(bare, run.start, run.end):
+        return False
+    if _YEAR_SAID.fullmatch(bare, run.start, run.end) and not _READ_OUT.search(before):
         return False
     if run.sizes == (6,) or (run.gap == " " and run.sizes != (2, 2, 2) and not listed):
         return True

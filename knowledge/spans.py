@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from knowledge.accounts import CODE_WORD
 from knowledge.digits import CITIZEN, DATE, HOTLINE, MOBILE, MONEY_AFTER, NUMERAL, PHONE, luhn
 from knowledge.number_names import called, is_of_numbers
 
@@ -23,10 +24,16 @@ _WORD = re.compile(r"[a-z]+|\d+(?:[.,\-/]\d+)*|\0+|\x01+|[.?!\n]")
 _LINK = re.compile(r"(?:https?://|www\.|(?<![a-z0-9\-])[a-z0-9\-]+\.(?:vn|com|net|me|org|info|page)/)\S*")
 _TWO_MORE = re.compile(r"[ .\-]\d\d(?![.\-]?\d)")
 _SURELY_NUMERAL = re.compile(r"mot|hai|bon|bay|tam|chin|khong")  # "làm từ năm" are words too
+_YEAR_SAID = re.compile(r"(?:(?:[a-z]+ )?nam )?(?:mot chin|hai khong) [a-z]+ [a-z]+")
+_STUTTERED = re.compile(r"[ ,.\-]{1,3}\x01")  # "không chín, không chín một tám ..."
+_SINCE = re.compile(r"(?:[a-z]+ )?nam ")
+_ASKED = re.compile(r"(?<![a-z])(?:otp|ma|code|mk|pin|pass|mat khau|khoa|bam|nhap|doc|go)(?![a-z])|\0")
 _HUNDREDS = re.compile(r" (?:muoi|tram|ngan|nghin|trieu|chuc|ty)(?![a-z])")
 _X_MASKED = re.compile(r"\d*x{2,}\d*|\d?x\d+")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
-_YEAR = re.compile(r"19\d\d|20[0-3]\d|20[0-3]\d(?:0[1-9]|1[0-2])[0-3]\d")  # or a day, as in 20261104
+_YEAR = re.compile(  # or a day, as in 20261104, or a moment
+    r"19\d\d|20[0-3]\d|20[0-3]\d(?:0[1-9]|1[0-2])[0-3]\d(?:[0-2]\d[0-5]\d[0-5]\d)?"
+)
 _DISGUISED = re.compile(r"(?=(?:\d?[a-z]){5})[a-z]+(?:\d[a-z]+)+")  # a word: v1etc0mbank
 _AMOUNT = re.compile(
     r"(?:\d+-)?\d+(?:k|tr|trieu|ty|m|d|dong|vnd|ngan|nghin|kg|g|w|h|p|s|phut|gio|km|mah|gb|mb)(?:\d{1,3}p?)?"
@@ -107,7 +114,7 @@ def seen(shown: str, bare: str) -> Seen:
 
 def _phone_hidden(phone: re.Match[str]) -> str:
     written, digits = phone[0], re.sub(r"\D", "", phone[0])
-    if digits and not (MOBILE.fullmatch(digits) or digits[:2] in ("84", "18", "19")):
+    if digits and not (MOBILE.fullmatch(digits) or digits[:2] in ("84", "18", "19") or digits[:4] == "0084"):
         return written
     longer = _TWO_MORE.match(phone.string, phone.end()) if len(digits) == 10 and len(written) > 10 else None
     if longer and CITIZEN.fullmatch(digits + longer[0][1:]):
@@ -119,9 +126,13 @@ def _shape(scan: str, match: re.Match[str]) -> _Shape | None:
     written, kind = match[0], match.lastgroup or ""
     if kind == "spoken":
         words, sure = len(re.findall("[a-z]+", written)), len(_SURELY_NUMERAL.findall(written))
-        if sure < 2 or _HUNDREDS.match(scan, match.end()):
+        dated = _YEAR_SAID.fullmatch(written) and not _ASKED.search(scan)
+        if written.startswith("khong ") and _STUTTERED.match(scan, match.end()):
             return None
-        return _Shape(kind, words, frozenset((f"n={words}", "spoken", f"spoken n={words}")))
+        if sure < 2 or (dated and _SINCE.match(written)) or _HUNDREDS.match(scan, match.end()):
+            return None
+        year = ("year said",) if dated else ()
+        return _Shape(kind, words, frozenset((f"n={words}", "spoken", f"spoken n={words}", *year)))
     if kind == "mixed":
         plain = any(form.fullmatch(written) for form in (_X_MASKED, _AMOUNT, _DISGUISED))
         return None if plain else _mixed(written)
@@ -217,6 +228,8 @@ def _features(shown: str, scan: str, start: int, end: int, shape: _Shape) -> Ite
     if called(shown, start):
         yield "called"
         yield f"called {kind}"
+    if CODE_WORD.search(scan, max(0, start - _BEFORE), start):
+        yield f"reference {kind}"
 
 
 def _beside(left: list[str], right: list[str], kind: str, size: str) -> Iterator[str]:

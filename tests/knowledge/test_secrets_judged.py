@@ -25,6 +25,10 @@ BENCH = Path(__file__).parents[2] / "bench" / "data"
         ("wifi trạm y tế gõ tramyte68 không vô", "tramyte68", "password"),
         ("tiền trợ cấp đổ vô 7102 05 118 2264 nông nghiệp", "7102 05 118 2264", "account_number"),
         ("Lê Văn Sáu, 1957, 087 057 0041 26, ấp Bình Hoà, xin xác nhận", "087 057 0041 26", "id_number"),
+        ("mk vneid năm sinh một chín năm sáu", "một chín năm sáu", "password"),
+        ("gửi mã 771204 trên hoá đơn ngân hàng gửi otp", "771204", "otp"),
+        ("viettel post thu hộ vô 1509238847162 bidv", "1509238847162", "account_number"),
+        ("cmnd 120 135 148 cấp năm 1998", "120 135 148", "id_number"),
     ],
 )
 def test_what_no_rule_knows_is_masked(text: str, secret: str, kind: str) -> None:
@@ -46,6 +50,21 @@ def test_what_no_rule_knows_is_masked(text: str, secret: str, kind: str) -> None
         "nhắn KTTB gửi 1414 coi tên ai",
         "gọi 1900 0368 hay 18001091 vậy con",
         "họp zoom id 482 5519 3307 lúc 2 giờ",
+        "NPK 20-20-15 giá 890.000 một bao mà shop im re",
+        "cha tui đi lính từ năm một chín bảy hai tới năm một chín bảy bốn",
+        "nó cho số không chín tám không chín tám bảy hai một bốn năm sáu ba biểu gọi lại",
+        "(84)982 154 773 với 0084 918 332 771 gọi nháy máy hoài",
+        "mã khách hàng nước của nhà là 0226481 đóng ở đâu",
+        "công tơ số chế tạo 19077345 đứng yên",
+        "ghtk mã 1480276635519 nằm kho mấy bữa",
+        "đường huyết 120 130 140 ba bữa nay",
+        "111 112 113 khác nhau sao",
+        "gd 703318846 momo treo hoài",
+        "số tham chiếu 011204773362 tra ở đâu",
+        "thẻ hội viên 337218 mất rồi",
+        "tin nhắn OTP từ số 8188 thật không",
+        "771204 là mã gì trên hoá đơn vậy",
+        "vé 718 240 trúng không cô",
     ],
 )
 def test_ordinary_numbers_are_left(text: str) -> None:
@@ -57,7 +76,7 @@ def test_the_lines_it_was_learned_from_are_told_right() -> None:
     secrets = [(line.text, secret) for line in lines for secret in line.secrets]
     ordinary = [line.text for line in lines if not line.secrets]
     assert sum(secret not in redact(text).text for text, secret in secrets) / len(secrets) >= 0.99
-    assert sum(redact(text).text != text for text in ordinary) / len(ordinary) <= 0.015
+    assert sum(redact(text).text != text for text in ordinary) / len(ordinary) <= 0.003
 
 
 def test_no_line_of_the_bench_is_learned() -> None:
