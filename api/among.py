@@ -40,6 +40,10 @@ class Among(sa.ColumnElement[bool]):
         self.column = column
         self.given: sa.BindParameter[Any] = sa.bindparam(name, type_=_Listed(column.type))
 
+    def self_group(self, against: Any = None) -> "Among":  # noqa: ARG002 # as SQLAlchemy calls it
+        """As it is: SQLAlchemy would write "(...) = 1" for SQLite, which then reads the whole table."""
+        return self
+
 
 @compiles(Among, "postgresql")
 def _any(element: Among, compiler: SQLCompiler, **more: Any) -> str:

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from api import cases, fate, files, inbox, notices, outbox, push, standing, threads, timers
 from api.outbox import Status
+from api.prepared import Prepared
 from api.tables import metadata
 from bot.model import Attachment, Inbound
 from tests.desk_room import HOURS, Room
@@ -76,12 +78,21 @@ def caught(room: Room) -> Iterator[dict[str, Asked]]:
         if statement in seen:
             seen[statement].took_s = max(seen[statement].took_s, time.perf_counter() - begun_s)
 
+    straight = Prepared._cursor
+
+    def prepared(self: Prepared, connection: Any, made: Any, values: Any, *, many: bool = False) -> Any:
+        begins(connection, None, made.sql, values if many else made.bind(values), None, many)
+        cursor = straight(self, connection, made, values, many=many)
+        ends(connection, None, made.sql)
+        return cursor
+
     heard = (("before_cursor_execute", begins), ("after_cursor_execute", ends))
     engines = (room.house.store.engine, room.house.store._readers)
     for engine in engines:
         for name, hear in heard:
             event.listen(engine, name, hear)
-    yield seen
+    with mock.patch.object(Prepared, "_cursor", prepared):  # it goes past the engine's events
+        yield seen
     for engine in engines:
         for name, hear in heard:
             event.remove(engine, name, hear)
