@@ -6,6 +6,7 @@ that is harmless, else held for a person to see. A slow chat holds up its own la
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -156,6 +157,16 @@ class Result:
     paused: str = ""
 
 
+@dataclass(slots=True)
+class _Begun:
+    """A round that waits to be written, or is."""
+
+    at_s: float
+    written: "asyncio.Future[tuple[list[Row], datetime | None]] | None" = None
+    #: what it writes down: known once it is its turn
+    results: list[Result] | None = None
+
+
 class Sender:
     """The loop. One per process."""
 
@@ -168,6 +179,8 @@ class Sender:
         #: how much of it each channel has
         self.busy: Counter[str] = Counter()
         self._swept_at = float("-inf")
+        #: the round whose outcome is not known yet
+        self._begun: _Begun | None = None
 
     async def __aenter__(self) -> "Sender":
         return self
@@ -176,15 +189,15 @@ class Sender:
         """Lets what is on the wire come to its end, and writes it down."""
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=ANSWER_S)
-        results, begun = self.results, set(self.under_way)
+        begun = set(self.under_way)
         try:
-            await self.house.store.write(lambda c: self._ended(c, results, begun))
+            await self.house.store.write(lambda c: self._ended(c, begun))
         except StoreBusy:
-            log.warning("end_not_written", messages=len(results))  # they are asked about at the next start
+            log.warning("end_not_written", messages=len(self.results))  # they are asked about at the next start
 
     async def run(self) -> None:
         """Until cancelled: write down what came back, mark what is due, send it."""
-        with self.house.news.listen("outbox") as heard:
+        with self.house.news.listen("outbox", self._at_once) as heard:
             while True:
                 try:
                     wait_s = await self._pump()
@@ -195,30 +208,51 @@ class Sender:
                     wait_s = 1.0
                 await heard.wait(wait_s)
 
+    def _at_once(self) -> None:
+        """What a turn puts on its way is marked in the turn's own commit."""
+        with contextlib.suppress(StoreBusy):  # then the loop tries again
+            self._begun = self._begin()
+
     async def _pump(self) -> float:
         """One round. Returns how long to wait for news before the next one."""
-        results, self.results = self.results, []
-        now, begun_at = self.house.now(), time.monotonic()
-        # a channel that is slow fills half of its own room and leaves the others theirs
-        full = [name for name, many in self.busy.items() if many > MOST_AT_ONCE // 2]
-        room = MOST_AT_ONCE - max((many for name, many in self.busy.items() if name not in full), default=0)
+        begun = self._begun = self._begun or self._begin()
+        assert begun.written is not None
         try:
-            rows, due = await self.house.store.write(lambda c: self._round(c, results, now, room, full))
-        except BaseException:  # the end of the loop too: what came back is written at the very end
-            self.results = results + self.results
+            rows, due = await begun.written
+        except Exception:
+            self.results = [*(begun.results or ()), *self.results]
+            self._begun = None
             raise
+        self._begun = None
         self.house.news.tell({row["conversation"] for row in rows})
-        if any(result.blocked or result.undelivered for result in results):
+        if any(result.blocked or result.undelivered for result in begun.results or ()):
             self.house.news.tell(["turns"])
         for row in rows:
             self.under_way[row["id"]] = row["owner"]
             self.busy[row["channel"]] += 1
-            task = asyncio.create_task(self._send(row, begun_at))
+            task = asyncio.create_task(self._send(row, begun.at_s))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         if due is None:
             return SWEEP_EVERY_S
         return min(SWEEP_EVERY_S, max(0.02, (due - self.house.now()).total_seconds()))
+
+    def _begin(self) -> _Begun:
+        """Raises StoreBusy."""
+        # a channel that is slow fills half of its own room and leaves the others theirs
+        full = [name for name, many in self.busy.items() if many > MOST_AT_ONCE // 2]
+        room = MOST_AT_ONCE - max((many for name, many in self.busy.items() if name not in full), default=0)
+        begun = _Begun(time.monotonic())
+
+        def write(connection: sa.Connection) -> tuple[list[Row], datetime | None]:
+            if begun.results is None:  # whatever came back until now; the loop goes on adding at the end
+                many = len(self.results)
+                begun.results = self.results[:many]
+                del self.results[:many]
+            return self._round(connection, begun.results, self.house.now(), room, full)
+
+        begun.written = self.house.store.queue(write)
+        return begun
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
@@ -234,9 +268,10 @@ class Sender:
         soon = [query.scalar(connection, {"now": now}) for query in (_NEXT_DUE, _PAUSE_ENDS)]
         return sorted(rows, key=lambda row: row["id"]), min(filter(None, soon), default=None)
 
-    def _ended(self, connection: sa.Connection, results: list[Result], begun: set[int]) -> None:
+    def _ended(self, connection: sa.Connection, begun: set[int]) -> None:
         """What came back; and what was marked just now but never begun is nobody's any more."""
-        _settle(connection, results, self.house.now())
+        last = self._begun.results or () if self._begun else ()  # of a round that was broken off
+        _settle(connection, [*last, *self.results], self.house.now())
         mine = (_outbox.c.status == sa.text("1"), _outbox.c.owner == owner(connection))
         free = _outbox.update().where(*mine, _outbox.c.id.not_in(begun))
         connection.execute(free.values(status=int(Status.QUEUED), attempts=_outbox.c.attempts - 1))

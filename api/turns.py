@@ -160,6 +160,8 @@ class Batch:
     """What came of one transaction, for those who wait on it."""
 
     events: int = 0
+    #: there may be more of them
+    more: bool = False
     #: there are events, and another process has all of their conversations
     elsewhere: bool = False
     told: set[str] = field(default_factory=set)
@@ -171,21 +173,38 @@ class Batch:
     worries: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A turn that waits to be written, or is."""
+
+    at_s: float
+    batch: "asyncio.Future[Batch]"
+    #: the sender's round follows it in the same commit
+    sent: bool
+
+
 class Turns:
     """The loop. One per process."""
 
     def __init__(self, house: House) -> None:
         self.house = house
+        #: the turn of the news that just came, where it has been begun already
+        self._begun: _Begun | None = None
 
     async def run(self) -> None:
         """Until cancelled: take what is there, then wait for news."""
         news = False
-        with self.house.news.listen("turns") as heard:
+        with self.house.news.listen("turns", self._at_once) as heard:
             while True:
                 batch = await self._round(news)
                 news = False
-                if batch.events == 0:
+                if not batch.more:
                     news = await heard.wait(LOOK_SOON_S if batch.elsewhere else LOOK_AGAIN_S)
+
+    def _at_once(self) -> None:
+        """The turn of an event shares the commit that stores it, and the mark of the answer to it does too."""
+        with contextlib.suppress(StoreBusy):  # then the loop tries again
+            self._begun = self._begin(news=True)
 
     async def _round(self, news: bool) -> Batch:
         """Never raises: a database that is away for a moment must not end the loop."""
@@ -206,25 +225,11 @@ class Turns:
     async def once(self, only: str = "", *, news: bool = False) -> Batch:
         """One transaction of turns, and who waits on it told. `news`: there surely are events."""
         house = self.house
-        near = Desk(
-            library=house.shelf.library,
-            hours=Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour),
-            team_chat=house.settings.telegram_team_chat,
-            topics=house.settings.telegram_team_topics,
-            undo_seconds=house.settings.member_undo_seconds,
-            public_url=house.settings.public_url.rstrip("/"),
-            key=house.key,
-            windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
-            merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
-        )
-        begun = time.monotonic()
-        turn = house.store.queue(lambda c: take(c, near, house.now(), only))
-        if news:
-            house.news.tell(["outbox"])  # already: what it puts on its way is marked in the same commit
-        batch = await turn
-        house.counts.turned(batch.events, time.monotonic() - begun)
+        begun, self._begun = self._begun or self._begin(only, news=news), None
+        batch = await begun.batch
+        house.counts.turned(batch.events, time.monotonic() - begun.at_s)
         house.news.tell(batch.told)
-        if batch.to_send and not news:
+        if batch.to_send and not begun.sent:
             house.news.tell(["outbox"])
         if batch.at_desk:
             house.news.tell(["desk"])
@@ -236,11 +241,31 @@ class Turns:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         return batch
 
+    def _begin(self, only: str = "", *, news: bool = False) -> _Begun:
+        """Raises StoreBusy."""
+        house = self.house
+        near = Desk(
+            library=house.shelf.library,
+            hours=Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour),
+            team_chat=house.settings.telegram_team_chat,
+            topics=house.settings.telegram_team_topics,
+            undo_seconds=house.settings.member_undo_seconds,
+            public_url=house.settings.public_url.rstrip("/"),
+            key=house.key,
+            windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
+            merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
+        )
+        begun_at_s = time.monotonic()
+        batch = house.store.queue(lambda c: take(c, near, house.now(), only))
+        if news:
+            house.news.tell(["outbox"])
+        return _Begun(begun_at_s, batch, sent=news)
+
     async def _one_by_one(self) -> Batch:
         """A whole batch failed: find the conversation that did it, and leave its event for later."""
         now = self.house.now()
         keys = await self.house.store.read(lambda c: [row.conversation for row in _OPEN.rows(c, {"now": now})])
-        whole = Batch()
+        whole = Batch(more=bool(keys))
         for key in dict.fromkeys(keys):
             try:
                 whole.events += (await self.once(key)).events
@@ -258,12 +283,16 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     batch = Batch()
     _take(connection, near, now, only, batch)
     if batch.at_desk and not only:
+        first = batch.events
         _take(connection, near, now, only, batch)  # what the desk has to tell a resident need not wait for a commit
+        batch.more |= batch.events > first
     return batch
 
 
 def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch) -> None:
-    opened = {row.conversation: row for row in _OPEN.rows(connection, {"now": now})}
+    rows = _OPEN.rows(connection, {"now": now})
+    batch.more |= len(rows) == MOST_EVENTS
+    opened = {row.conversation: row for row in rows}
     if only:
         opened = {key: row for key, row in opened.items() if key == only}
     if not opened:

@@ -73,6 +73,24 @@ async def test_nothing_is_answered_before_it_is_on_disk(service: Service) -> Non
     assert len(await service.rows(sa.select(INBOX))) == 1
 
 
+async def test_what_arrives_is_stored_answered_and_marked_in_one_commit(service: Service) -> None:
+    """Between a resident's word and the answer to it lies one flush of the disk, no more."""
+    await service.says(TU, "/start")
+    commits: list[list[str]] = []
+    together = service.house.store._together
+
+    def counted(units: list[Any]) -> list[Any]:
+        commits.append([unit.work.__qualname__.split(".")[0] for unit in units])
+        return together(units)
+
+    with patch.object(service.house.store, "_together", counted):
+        for number in range(7, 17):
+            assert (await post(service, update(number, message_id=number, text="dạ"))).status_code == 200
+            await service.quiet()
+    shared = [units for units in commits if units == ["Arriving", "Turns", "Sender"]]
+    assert len(shared) >= 8  # now and then a loop looks for work by itself just then
+
+
 async def test_a_store_that_cannot_keep_up_says_come_again(service: Service) -> None:
     with patch.object(service.house.store, "queue", side_effect=StoreBusy):
         answer = await post(service, update())
