@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from api import files, inbox
 from api.inbox import Arrival
+from api.news import News
 from api.store import Store, StoreBusy, savepoint
 
 #: arrivals that wait for the disk; beyond it the caller is told to come back later
@@ -66,8 +67,8 @@ class _Load:
 class Arriving:
     """One per process. Used from its event loop."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        self._store, self._now = store, now
+    def __init__(self, store: Store, news: News, now: Callable[[], datetime]) -> None:
+        self._store, self._news, self._now = store, news, now
         self._load = _Load()
         #: between the loop, which adds to a load, and the writing thread, which closes it
         self._lock = threading.Lock()
@@ -94,6 +95,7 @@ class Arriving:
             late = loop.call_later(STORED_S, load.give_up)
             load.done.add_done_callback(lambda _: late.cancel())
             self._load = load
+            self._news.tell(["turns"])  # already: the turn, queued behind the load, shares its commit
         return waiter
 
     def _write(self, connection: sa.Connection, load: _Load) -> _Written:

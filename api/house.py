@@ -62,7 +62,7 @@ class House:
     pace: Pace | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.arriving = Arriving(self.store, self.now)
+        self.arriving = Arriving(self.store, self.news, self.now)
         self.channel_log = ChannelLog(self.store, self.now)
         most = self.settings.most_a_minute
         self.pace = Pace(self.now, burst=most, a_second=most / 60) if most else None

@@ -6,7 +6,6 @@ that is harmless, else held for a person to see. A slow chat holds up its own la
 """
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import fate, inbox
+from api.ahead import Ahead
 from api.among import Among
 from api.carried import as_sent
 from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier, UnknownFate
@@ -157,14 +157,24 @@ class Result:
     paused: str = ""
 
 
-@dataclass(slots=True)
-class _Begun:
-    """A round that waits to be written, or is."""
+class _Write:
+    """A round's work. Writes down whatever has come back when it starts, and marks what is due."""
 
-    at_s: float
-    written: "asyncio.Future[tuple[list[Row], datetime | None]] | None" = None
-    #: what it writes down: known once it is its turn
-    results: list[Result] | None = None
+    def __init__(self, sender: "Sender") -> None:
+        self._sender = sender
+        #: known once it has started
+        self.results: list[Result] | None = None
+        self.rows: list[Row] = []
+
+    def __call__(self, connection: sa.Connection) -> tuple[list[Row], datetime | None]:
+        sender = self._sender
+        if self.results is None:  # the event loop goes on adding at the end
+            many = len(sender.results)
+            self.results = sender.results[:many]
+            del sender.results[:many]
+        room, full = sender.room()
+        self.rows, due = sender._round(connection, self.results, sender.house.now(), room, full)
+        return self.rows, due
 
 
 class Sender:
@@ -179,8 +189,7 @@ class Sender:
         #: how much of it each channel has
         self.busy: Counter[str] = Counter()
         self._swept_at = float("-inf")
-        #: the round whose outcome is not known yet
-        self._begun: _Begun | None = None
+        self.ahead = Ahead(house.store, lambda: _Write(self))
 
     async def __aenter__(self) -> "Sender":
         return self
@@ -197,62 +206,51 @@ class Sender:
 
     async def run(self) -> None:
         """Until cancelled: write down what came back, mark what is due, send it."""
-        with self.house.news.listen("outbox", self._at_once) as heard:
+        wait_s = 0.0
+        with self.house.news.calling("outbox", self.ahead.behind):
             while True:
                 try:
-                    wait_s = await self._pump()
+                    wait_s = await self._pump(wait_s)
                 except StoreBusy:
                     wait_s = 0.2
                 except Exception:
                     log.exception("sender_failed")
                     wait_s = 1.0
-                await heard.wait(wait_s)
 
-    def _at_once(self) -> None:
-        """What a turn puts on its way is marked in the turn's own commit."""
-        with contextlib.suppress(StoreBusy):  # then the loop tries again
-            self._begun = self._begin()
-
-    async def _pump(self) -> float:
+    async def _pump(self, wait_s: float) -> float:
         """One round. Returns how long to wait for news before the next one."""
-        begun = self._begun = self._begun or self._begin()
-        assert begun.written is not None
+        written = await self.ahead.next(wait_s)
         try:
-            rows, due = await begun.written
+            done: tuple[list[Row], datetime | None] | None = await written.done
         except Exception:
-            self.results = [*(begun.results or ()), *self.results]
-            self._begun = None
+            self.results = [*(written.work.results or ()), *self.results]
+            self.ahead.past()
             raise
-        self._begun = None
+        self.ahead.past()
+        if done is None:
+            return SWEEP_EVERY_S
+        rows, due = done
         self.house.news.tell({row["conversation"] for row in rows})
-        if any(result.blocked or result.undelivered for result in begun.results or ()):
+        if any(result.blocked or result.undelivered for result in written.work.results or ()):
             self.house.news.tell(["turns"])
         for row in rows:
             self.under_way[row["id"]] = row["owner"]
             self.busy[row["channel"]] += 1
-            task = asyncio.create_task(self._send(row, begun.at_s))
+            task = asyncio.create_task(self._send(row, written.at_s))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         if due is None:
             return SWEEP_EVERY_S
         return min(SWEEP_EVERY_S, max(0.02, (due - self.house.now()).total_seconds()))
 
-    def _begin(self) -> _Begun:
-        """Raises StoreBusy."""
+    def room(self) -> tuple[int, list[str]]:
+        """How many messages more may go on the wire, and the channels that have enough there."""
+        busy = Counter(dict(self.busy))
+        for begun in list(self.ahead.rounds):
+            busy.update(row["channel"] for row in begun.work.rows)  # marked, the event loop has yet to hear of it
         # a channel that is slow fills half of its own room and leaves the others theirs
-        full = [name for name, many in self.busy.items() if many > MOST_AT_ONCE // 2]
-        room = MOST_AT_ONCE - max((many for name, many in self.busy.items() if name not in full), default=0)
-        begun = _Begun(time.monotonic())
-
-        def write(connection: sa.Connection) -> tuple[list[Row], datetime | None]:
-            if begun.results is None:  # whatever came back until now; the loop goes on adding at the end
-                many = len(self.results)
-                begun.results = self.results[:many]
-                del self.results[:many]
-            return self._round(connection, begun.results, self.house.now(), room, full)
-
-        begun.written = self.house.store.queue(write)
-        return begun
+        full = [name for name, many in busy.items() if many > MOST_AT_ONCE // 2]
+        return MOST_AT_ONCE - max((many for name, many in busy.items() if name not in full), default=0), full
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
@@ -270,8 +268,8 @@ class Sender:
 
     def _ended(self, connection: sa.Connection, begun: set[int]) -> None:
         """What came back; and what was marked just now but never begun is nobody's any more."""
-        last = self._begun.results or () if self._begun else ()  # of a round that was broken off
-        _settle(connection, [*last, *self.results], self.house.now())
+        broken_off = [one for begun in self.ahead.rounds for one in begun.work.results or ()]
+        _settle(connection, [*broken_off, *self.results], self.house.now())
         mine = (_outbox.c.status == sa.text("1"), _outbox.c.owner == owner(connection))
         free = _outbox.update().where(*mine, _outbox.c.id.not_in(begun))
         connection.execute(free.values(status=int(Status.QUEUED), attempts=_outbox.c.attempts - 1))
@@ -314,7 +312,7 @@ class Sender:
         self.results.append(result)
         self.under_way.pop(row["id"], None)
         self.busy[row["channel"]] -= 1
-        self.house.news.tell(["outbox"])
+        self.ahead.soon()
 
     async def _try(self, row: Row) -> Result:
         now = self.house.now()

@@ -35,12 +35,13 @@ from api import (
     states,
     surveys,
 )
+from api.ahead import Ahead
 from api.among import Among
 from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
 from api.prepared import Prepared
-from api.store import StoreBusy, savepoint
+from api.store import StoreBusy, Work, savepoint
 from api.tables import ConversationRow, Inbox, Log, Miss, Outbox, Timer
 from bot import record
 from bot.engine import advance
@@ -173,43 +174,30 @@ class Batch:
     worries: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A turn that waits to be written, or is."""
-
-    at_s: float
-    batch: "asyncio.Future[Batch]"
-    #: the sender's round follows it in the same commit
-    sent: bool
-
-
 class Turns:
     """The loop. One per process."""
 
     def __init__(self, house: House) -> None:
         self.house = house
-        #: the turn of the news that just came, where it has been begun already
-        self._begun: _Begun | None = None
+        self.ahead = Ahead(house.store, self._turn)
 
     async def run(self) -> None:
         """Until cancelled: take what is there, then wait for news."""
-        news = False
-        with self.house.news.listen("turns", self._at_once) as heard:
+        wait_s = 0.0
+        with self.house.news.calling("turns", self._hear):
             while True:
-                batch = await self._round(news)
-                news = False
-                if not batch.more:
-                    news = await heard.wait(LOOK_SOON_S if batch.elsewhere else LOOK_AGAIN_S)
+                batch = await self._round(wait_s)
+                wait_s = 0.0 if batch.more else LOOK_SOON_S if batch.elsewhere else LOOK_AGAIN_S
 
-    def _at_once(self) -> None:
+    def _hear(self) -> None:
         """The turn of an event shares the commit that stores it, and the mark of the answer to it does too."""
-        with contextlib.suppress(StoreBusy):  # then the loop tries again
-            self._begun = self._begin(news=True)
+        self.ahead.behind()
+        self.house.news.tell(["outbox"])
 
-    async def _round(self, news: bool) -> Batch:
+    async def _round(self, wait_s: float) -> Batch:
         """Never raises: a database that is away for a moment must not end the loop."""
         try:
-            return await self.once(news=news)
+            return await self._next(wait_s)
         except StoreBusy:
             return Batch()  # the database is away: no event is to blame
         except Exception:
@@ -222,27 +210,20 @@ class Turns:
             log.exception("turns_failed")
             return Batch()
 
-    async def once(self, only: str = "", *, news: bool = False) -> Batch:
-        """One transaction of turns, and who waits on it told. `news`: there surely are events."""
-        house = self.house
-        begun, self._begun = self._begun or self._begin(only, news=news), None
-        batch = await begun.batch
-        house.counts.turned(batch.events, time.monotonic() - begun.at_s)
-        house.news.tell(batch.told)
-        if batch.to_send and not begun.sent:
-            house.news.tell(["outbox"])
-        if batch.at_desk:
-            house.news.tell(["desk"])
-        for what, worry in batch.worries.items():
-            house.worries.pop(what, None)
-            if worry:
-                house.worries[what] = worry
-        for path in batch.erased:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+    async def _next(self, wait_s: float) -> Batch:
+        turn = await self.ahead.next(wait_s)
+        try:
+            batch: Batch | None = await turn.done
+        finally:
+            self.ahead.past()
+        if batch is None:
+            return Batch()
+        self.house.counts.turned(batch.events, time.monotonic() - turn.at_s)
+        await self._told(batch, sent=turn.news)
         return batch
 
-    def _begin(self, only: str = "", *, news: bool = False) -> _Begun:
-        """Raises StoreBusy."""
+    def _turn(self, only: str = "") -> Work[Batch]:
+        """One transaction of turns. `only`: the first event of this conversation."""
         house = self.house
         near = Desk(
             library=house.shelf.library,
@@ -255,11 +236,22 @@ class Turns:
             windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
             merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
         )
-        begun_at_s = time.monotonic()
-        batch = house.store.queue(lambda c: take(c, near, house.now(), only))
-        if news:
+        return lambda connection: take(connection, near, house.now(), only)
+
+    async def _told(self, batch: Batch, *, sent: bool) -> None:
+        """Who waits on it hears of it. `sent`: the sender's round is behind it already."""
+        house = self.house
+        house.news.tell(batch.told)
+        if batch.to_send and not sent:
             house.news.tell(["outbox"])
-        return _Begun(begun_at_s, batch, sent=news)
+        if batch.at_desk:
+            house.news.tell(["desk"])
+        for what, worry in batch.worries.items():
+            house.worries.pop(what, None)
+            if worry:
+                house.worries[what] = worry
+        for path in batch.erased:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _one_by_one(self) -> Batch:
         """A whole batch failed: find the conversation that did it, and leave its event for later."""
@@ -268,7 +260,9 @@ class Turns:
         whole = Batch(more=bool(keys))
         for key in dict.fromkeys(keys):
             try:
-                whole.events += (await self.once(key)).events
+                batch = await self.house.store.write(self._turn(key))
+                await self._told(batch, sent=False)
+                whole.events += batch.events
             except StoreBusy:
                 raise
             except Exception as error:

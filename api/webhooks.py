@@ -91,9 +91,7 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
         for one, key in zip(parsed.happened, keys, strict=True)
     ]
     if arrivals:
-        on_its_way = house.arriving.put(arrivals)
-        house.news.tell(["turns"])  # already: the turn shares the commit
-        wanted = await on_its_way
+        wanted = await house.arriving.put(arrivals)
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])

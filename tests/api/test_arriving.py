@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from api import files, schema
 from api.arriving import MOST_IN_A_LOAD, Arriving
 from api.inbox import Arrival
+from api.news import News
 from api.settings import Settings
 from api.store import Store, StoreAway, StoreBusy
 from tests.service import INBOX
@@ -39,7 +40,7 @@ def stored(store: Store) -> list[str]:
 
 
 async def test_all_that_waits_is_one_unit_in_the_order_of_coming(store: Store) -> None:
-    arriving = Arriving(store, lambda: NOW)
+    arriving = Arriving(store, News(), lambda: NOW)
     with patch.object(store, "queue", wraps=store.queue) as queue:
         waiting = [arriving.put([heard(number)]) for number in range(20)]
         assert await asyncio.gather(*waiting) == [False] * 20
@@ -48,7 +49,7 @@ async def test_all_that_waits_is_one_unit_in_the_order_of_coming(store: Store) -
 
 
 async def test_one_that_cannot_be_written_takes_nobodys_place(store: Store) -> None:
-    arriving, bad = Arriving(store, lambda: NOW), heard(2, body={"kind": {1, 2}})  # a set is no JSON
+    arriving, bad = Arriving(store, News(), lambda: NOW), heard(2, body={"kind": {1, 2}})  # a set is no JSON
     parts = [[heard(1)], [bad], [heard(3)]]
     came = await asyncio.gather(*(arriving.put(one) for one in (*parts, [heard(4)])), return_exceptions=True)
     assert [isinstance(one, Exception) for one in came] == [False, True, False, False]
@@ -56,7 +57,7 @@ async def test_one_that_cannot_be_written_takes_nobodys_place(store: Store) -> N
 
 
 async def test_a_file_row_that_fails_is_told_to_its_own_sender(store: Store) -> None:
-    arriving, want = Arriving(store, lambda: NOW), files.want
+    arriving, want = Arriving(store, News(), lambda: NOW), files.want
 
     def wants(connection: sa.Connection, arrivals: list[Arrival], now: datetime) -> bool:
         if any(one.provider_id == "2" for one in arrivals):
@@ -70,7 +71,7 @@ async def test_a_file_row_that_fails_is_told_to_its_own_sender(store: Store) -> 
 
 
 async def test_who_goes_away_takes_nothing_from_the_others(store: Store) -> None:
-    arriving = Arriving(store, lambda: NOW)
+    arriving = Arriving(store, News(), lambda: NOW)
     gone = asyncio.ensure_future(arriving.put([heard(1)]))
     stays = asyncio.ensure_future(arriving.put([heard(2)]))
     await asyncio.sleep(0)
@@ -80,7 +81,7 @@ async def test_who_goes_away_takes_nothing_from_the_others(store: Store) -> None
 
 
 async def test_after_the_database_was_away_the_next_are_written(store: Store) -> None:
-    arriving = Arriving(store, lambda: NOW)
+    arriving = Arriving(store, News(), lambda: NOW)
     with patch.object(store, "_together", side_effect=StoreAway), pytest.raises(StoreAway):
         await arriving.put([heard(1)])
     assert await arriving.put([heard(2)]) is False
@@ -88,7 +89,7 @@ async def test_after_the_database_was_away_the_next_are_written(store: Store) ->
 
 
 async def test_more_than_can_wait_is_told_to_come_later(store: Store) -> None:
-    arriving = Arriving(store, lambda: NOW)
+    arriving = Arriving(store, News(), lambda: NOW)
     with arriving._lock:  # the writing thread cannot close the load
         arriving._load.parts.append([heard(0)])
         arriving._load.arrivals = MOST_IN_A_LOAD

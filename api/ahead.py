@@ -1,0 +1,80 @@
+"""A loop's rounds of work, queued for the database when there is news and not when the loop has woken up.
+
+So what follows from an event shares the commit that stores it, and no round waits for the flush of the one before.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from api.store import Store, StoreBusy, Work
+
+W = TypeVar("W", bound=Work[Any])
+
+
+@dataclass(slots=True)
+class Round(Generic[W]):
+    work: W
+    #: queued because of news
+    news: bool
+    #: time.monotonic() when it was queued
+    at_s: float
+    #: what the work returned, on disk; None: it was left out
+    done: "asyncio.Future[Any]" = field(init=False)
+    started: bool = False
+    #: one that follows it sees all that it would have seen
+    left_out: bool = False
+
+
+class Ahead(Generic[W]):
+    """Of one loop. `make` gives the work of a round when it is queued. Used from the event loop."""
+
+    def __init__(self, store: Store, make: Callable[[], W]) -> None:
+        self._store, self._make = store, make
+        #: those whose outcome the loop has not dealt with, in their order
+        self.rounds: deque[Round[W]] = deque()
+        self._news = asyncio.Event()
+
+    def behind(self) -> None:
+        """There is news, perhaps queued this moment and not yet written: a round behind all that is queued."""
+        self._news.set()
+        with contextlib.suppress(StoreBusy):  # then the loop tries again
+            self._begin(news=True)
+
+    def soon(self) -> None:
+        """There is something to write down, and a round that has not started will do it."""
+        if not (self.rounds and not self.rounds[-1].started):
+            self.behind()
+
+    async def next(self, wait_s: float) -> Round[W]:
+        """The first round that is not `past`; without news one is begun after `wait_s`. Raises StoreBusy."""
+        if not self.rounds:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+        self._news.clear()
+        if not self.rounds:
+            self._begin(news=False)
+        return self.rounds[0]
+
+    def past(self) -> None:
+        """The loop has dealt with the first one."""
+        self.rounds.popleft()
+
+    def _begin(self, *, news: bool) -> None:
+        one = Round(self._make(), news, time.monotonic())
+
+        def run(connection: sa.Connection) -> Any:
+            one.started = True
+            return None if one.left_out else one.work(connection)
+
+        one.done = self._store.queue(run)
+        if self.rounds and not self.rounds[-1].started:
+            self.rounds[-1].left_out = True
+        self.rounds.append(one)

@@ -1,0 +1,121 @@
+"""Rounds queued ahead of their loop: in order, none missing behind what was queued, none for nothing."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from api.ahead import Ahead
+from api.settings import Settings
+from api.store import Store, StoreBusy, Work
+
+LONG_S = 30.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(Settings(database_url=f"sqlite:///{tmp_path}/gocua.db"))
+    store.start()
+    yield store
+    store.stop()
+
+
+class Numbered:
+    """Each round's work gives its number, once it was done."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.done: list[int] = []
+
+    def __call__(self) -> Work[int]:
+        self.made += 1
+        number = self.made
+
+        def work(_: sa.Connection) -> int:
+            self.done.append(number)
+            return number
+
+        return work
+
+
+def held(store: Store) -> threading.Event:
+    """The writing thread stands still until it is set."""
+    go_on = threading.Event()
+    store.queue(lambda _: go_on.wait(LONG_S))
+    return go_on
+
+
+async def outcomes(ahead: Ahead[Work[int]]) -> list[int | None]:
+    """Of all rounds that are there."""
+    found = []
+    while ahead.rounds:
+        found.append(await (await ahead.next(LONG_S)).done)
+        ahead.past()
+    return found
+
+
+async def test_without_news_one_is_begun_after_a_while(store: Store) -> None:
+    ahead = Ahead(store, Numbered())
+    one = await ahead.next(0.01)
+    assert (await one.done, one.news) == (1, False)
+
+
+async def test_news_begins_one_before_the_loop_wakes_up(store: Store) -> None:
+    numbered = Numbered()
+    ahead = Ahead(store, numbered)
+    loop = asyncio.create_task(ahead.next(LONG_S))
+    await asyncio.sleep(0)
+    ahead.behind()
+    assert numbered.made == 1
+    one = await loop
+    assert (await one.done, one.news) == (1, True)
+
+
+async def test_one_stands_behind_what_was_just_queued(store: Store) -> None:
+    """The one in between sees nothing that the last does not see, and is left out."""
+    numbered = Numbered()
+    ahead = Ahead(store, numbered)
+    order = list[str]()
+    go_on = held(store)
+    ahead.behind()
+    store.queue(lambda _: order.append(f"stored after {len(numbered.done)}"))
+    ahead.behind()
+    go_on.set()
+    assert await outcomes(ahead) == [None, 2]
+    assert (order, numbered.done) == (["stored after 0"], [2])
+
+
+async def test_soon_is_content_with_one_that_has_not_started(store: Store) -> None:
+    ahead = Ahead(store, Numbered())
+    go_on = held(store)
+    for _ in range(3):
+        ahead.soon()
+    go_on.set()
+    assert await outcomes(ahead) == [1]
+    ahead.soon()
+    assert await outcomes(ahead) == [2]
+
+
+async def test_what_was_begun_while_the_loop_was_at_work_is_next(store: Store) -> None:
+    ahead = Ahead(store, Numbered())
+    one = await ahead.next(0)
+    assert await one.done == 1
+    ahead.soon()  # the first has started, so it may have come too early for this
+    ahead.past()
+    assert await (await ahead.next(LONG_S)).done == 2
+
+
+async def test_a_store_that_is_full_is_asked_again_by_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise StoreBusy
+
+    ahead = Ahead(store, Numbered())
+    with monkeypatch.context() as busy:
+        busy.setattr(store, "queue", full)
+        ahead.behind()
+        with pytest.raises(StoreBusy):
+            await ahead.next(LONG_S)
+    assert await (await ahead.next(0)).done == 3  # two could not be queued
