@@ -219,26 +219,24 @@ class Sender:
 
     async def _pump(self, wait_s: float) -> float:
         """One round. Returns how long to wait for news before the next one."""
-        written = await self.ahead.next(wait_s)
+        begun = await self.ahead.next(wait_s)
         try:
-            done: tuple[list[Row], datetime | None] | None = await written.done
+            written: tuple[list[Row], datetime | None] | None = await begun.done
         except Exception:
-            self.results = [*(written.work.results or ()), *self.results]
+            self.results = [*(begun.work.results or ()), *self.results]
             self.ahead.past()
             raise
-        self.ahead.past()
-        if done is None:
-            return SWEEP_EVERY_S
-        rows, due = done
+        rows, due = written or ([], None)
         self.house.news.tell({row["conversation"] for row in rows})
-        if any(result.blocked or result.undelivered for result in written.work.results or ()):
-            self.house.news.tell(["turns"])
         for row in rows:
             self.under_way[row["id"]] = row["owner"]
             self.busy[row["channel"]] += 1
-            task = asyncio.create_task(self._send(row, written.at_s))
+            task = asyncio.create_task(self._send(row, begun.at_s))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
+        self.ahead.past()
+        if any(result.blocked or result.undelivered for result in begun.work.results or ()):
+            self.house.news.tell(["turns"])
         if due is None:
             return SWEEP_EVERY_S
         return min(SWEEP_EVERY_S, max(0.02, (due - self.house.now()).total_seconds()))
@@ -246,11 +244,14 @@ class Sender:
     def room(self) -> tuple[int, list[str]]:
         """How many messages more may go on the wire, and the channels that have enough there."""
         busy = Counter(dict(self.busy))
-        for begun in list(self.ahead.rounds):
-            busy.update(row["channel"] for row in begun.work.rows)  # marked, the event loop has yet to hear of it
+        busy.update(row["channel"] for row in self._marked())
         # a channel that is slow fills half of its own room and leaves the others theirs
         full = [name for name, many in busy.items() if many > MOST_AT_ONCE // 2]
         return MOST_AT_ONCE - max((many for name, many in busy.items() if name not in full), default=0), full
+
+    def _marked(self) -> list[Row]:
+        """What the event loop has yet to hear of."""
+        return [row for begun in list(self.ahead.rounds) for row in begun.work.rows]
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
@@ -277,7 +278,9 @@ class Sender:
     def _sweep(self, connection: sa.Connection, now: datetime) -> None:
         """What no event tells us: the end of another process, a talk that changed hands in one."""
         self._swept_at = time.monotonic()
-        mine = {owner(connection), *list(self.under_way.values()), *(one.owner for one in list(self.results))}
+        came_back = [*self.results, *(one for begun in list(self.ahead.rounds) for one in begun.work.results or ())]
+        mine = {owner(connection), *list(self.under_way.values()), *(row["owner"] for row in self._marked()),
+                *(one.owner for one in came_back)}  # fmt: skip
         others = [name for name in connection.execute(_OWNERS).scalars() if name not in mine]
         dead = [name for name in others if is_dead(connection, name)]
         if dead:

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from api import inbox, outbox, timers, turns
+from api.ahead import Round
 from api.outbox import UNKNOWN_FATE, Pen, Status
-from api.sender import LANDS, Result
+from api.sender import LANDS, Result, _Write
 from api.store import is_dead, owner
 from bot.model import Inbound, Reply
 from tests.desk_room import Room, opened
@@ -117,6 +118,24 @@ def test_a_process_whose_line_was_cut_has_another_name_and_cannot_undo_what_othe
     assert texts(begin(one)) == ["hai"]
     assert row(one, "hai")["owner"] != before["owner"]
     assert row(one, "một")["status"] == Status.SENT
+
+
+def test_what_its_own_loop_has_yet_to_hear_of_is_no_dead_processs(pair: tuple[Room, Room]) -> None:
+    """Rounds are queued ahead: one may find the line cut before the loop knows what the one before it marked."""
+    one, _ = pair
+    write(one, TU, "một")
+    write(one, NAM, "ba")
+    marked, came_back = begin(one)
+    work = _Write(one.sender)
+    work.rows = [marked]
+    work.results = [Result(row=came_back["id"], owner=came_back["owner"], status=Status.SENT, next_at=one.now)]
+    one.sender.ahead.rounds.append(Round(work, news=True, at_s=0.0))
+    die(one)
+    assert begin(one) == []
+    assert [row(one, text)["status"] for text in ("một", "ba")] == [Status.SENDING, Status.SENDING]
+    one.sender.ahead.past()
+    begin(one)
+    assert [row(one, text)["error"] for text in ("một", "ba")] == [UNKNOWN_FATE, UNKNOWN_FATE]
 
 
 def test_a_name_lives_as_long_as_its_connection(pair: tuple[Room, Room]) -> None:
