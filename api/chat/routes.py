@@ -187,11 +187,12 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
         return new
 
     try:
-        new = await house.store.write(work)
+        on_its_way = house.store.queue(work)
+        house.news.tell(["turns"])  # already: the turn shares the commit
+        new = await on_its_way
     except StoreBusy as busy:
         raise HTTPException(503, "Dạ con đang bận, con sẽ thử lại ngay.", {"Retry-After": "5"}) from busy
     house.counts.came("web", int(new))
-    house.news.tell(["turns"])
     return new
 
 

@@ -92,8 +92,10 @@ class Console:
 
     async def do(self, work: Work[T]) -> T:
         """Change something, and wake who waits for it."""
-        result = await self.house.store.write(work)
-        self.house.news.tell(["turns", "desk", "outbox"])
+        on_its_way = self.house.store.queue(work)
+        self.house.news.tell(["turns"])  # already: the turn, and what it gives the sender, share the commit
+        result = await on_its_way
+        self.house.news.tell(["desk", "outbox"])
         return result
 
     async def act(self, work: Work[bool | None]) -> bool:

@@ -283,10 +283,10 @@ async def test_one_address_has_a_pace_whatever_its_cookies(chat: Chat, monkeypat
 async def test_a_full_queue_asks_to_come_again(
     chat: Chat, bac: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(_self: Store, _work: object) -> None:
+    def full(_self: Store, _work: object) -> None:
         raise StoreBusy
 
-    monkeypatch.setattr(Store, "write", full)
+    monkeypatch.setattr(Store, "queue", full)
     answer = await bac.post("/chat/say", json=said(text="a"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
