@@ -6,7 +6,9 @@ for the proxy: like ready, but a backlog is no reason to turn residents away, fo
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -16,6 +18,7 @@ from api import standing
 from api.house import House
 from api.standing import Standing
 from api.store import StoreBusy
+from api.tables import Pause
 
 #: what waits longer means that the loops do not keep up
 LATE_S = 30.0
@@ -23,6 +26,8 @@ LATE_S = 30.0
 ANSWER_S = 3.0
 #: with less free space the next burst may fill the disk
 LEAST_FREE_BYTES = 200 * 1024 * 1024
+
+_pause = Pause.__table__  # type: ignore[attr-defined]
 
 
 def router(house: House) -> APIRouter:
@@ -66,7 +71,7 @@ async def _look(house: House) -> tuple[dict[str, str], Standing | None]:
     try:
         async with asyncio.timeout(ANSWER_S):
             now = await house.store.read(lambda c: standing.way(c, house.now()))
-            await house.store.write(_nothing)
+            await house.store.write(_written)
     except TimeoutError:
         wrong["database"] = f"no answer within {ANSWER_S:.0f} s"
     except (sa.exc.SQLAlchemyError, StoreBusy) as error:
@@ -76,9 +81,11 @@ async def _look(house: House) -> tuple[dict[str, str], Standing | None]:
     return wrong, None
 
 
-def _nothing(connection: sa.Connection) -> None:
-    """Begins and ends a transaction of the writing thread: that it lives, and may write, is what is asked."""
-    connection.execute(sa.select(1))
+def _written(connection: sa.Connection) -> None:
+    """A row is written and taken away: on a full disk a transaction that only reads succeeds."""
+    place = {"place": f"health:{uuid4().hex}"}
+    connection.execute(_pause.insert(), {**place, "until": datetime.now(UTC)})
+    connection.execute(_pause.delete().where(_pause.c.place == sa.bindparam("place")), place)
 
 
 def _late(now: Standing) -> dict[str, str]:

@@ -2,14 +2,18 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from api import health
 from api.store import Store, StoreAway
+from api.tables import Pause
 from tests.fakes.telegram import FakeTelegram
 from tests.service import INBOX, OUTBOX, Service, started
+
+PAUSE = Pause.__table__  # type: ignore[attr-defined]
 
 
 async def ready(service: Service) -> tuple[int, dict[str, str]]:
@@ -73,6 +77,25 @@ async def test_a_database_that_does_not_answer_is_told(service: Service, monkeyp
     monkeypatch.setattr(health, "ANSWER_S", 0.05)
     monkeypatch.setattr(Store, "write", staticmethod(never))
     assert await ready(service) == (503, {"database": "no answer within 0 s"})
+
+
+async def test_a_database_that_can_be_read_and_not_written_is_told(service: Service) -> None:
+    """As on a full disk: a transaction that writes nothing would go through."""
+    store = service.house.store
+
+    def only_read(raw: Any, _record: object) -> None:
+        raw.execute("PRAGMA query_only=ON")
+
+    sa.event.listen(store.engine, "connect", only_read)  # a new line does not help
+    await store.write(lambda c: c.exec_driver_sql("PRAGMA query_only=ON") and None)
+    status, wrong = await ready(service)
+    sa.event.remove(store.engine, "connect", only_read)
+    assert (status, list(wrong)) == (503, ["database"])
+
+
+async def test_asking_leaves_nothing_behind(service: Service) -> None:
+    assert await ready(service) == (200, {})
+    assert await service.rows(sa.select(PAUSE)) == []
 
 
 async def test_a_disk_that_is_nearly_full_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
