@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -81,15 +80,9 @@ async def test_a_database_that_does_not_answer_is_told(service: Service, monkeyp
 
 async def test_a_database_that_can_be_read_and_not_written_is_told(service: Service) -> None:
     """As on a full disk: a transaction that writes nothing would go through."""
-    store = service.house.store
-
-    def only_read(raw: Any, _record: object) -> None:
-        raw.execute("PRAGMA query_only=ON")
-
-    sa.event.listen(store.engine, "connect", only_read)  # a new line does not help
-    await store.write(lambda c: c.exec_driver_sql("PRAGMA query_only=ON") and None)
+    refuses = "CREATE TRIGGER full BEFORE INSERT ON pause BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    await service.house.store.write(lambda c: c.exec_driver_sql(refuses) and None)
     status, wrong = await ready(service)
-    sa.event.remove(store.engine, "connect", only_read)
     assert (status, list(wrong)) == (503, ["database"])
 
 
