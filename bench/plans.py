@@ -129,7 +129,8 @@ def play(room: Room, notice_id: int) -> None:
         notices.progress(connection, notice_id)
         outbox.on_the_wire(connection, "telegram", GROUP)
         for chat in (GROUP, str(RESIDENT)):
-            fate._seen_ids(connection, "telegram", chat, room.now)
+            unsure = {"id": 1, "channel": "telegram", "chat": chat, "marked_at": room.now, "body": {}}
+            fate._seen_ids(connection, unsure)
             cases.words_of(connection, f"telegram:{chat}", "1")
             threads.thread(connection, f"telegram:{chat}")
     room.sender._swept_at = float("-inf")
