@@ -71,8 +71,10 @@ class Ahead(Generic[W]):
         one = Round(self._make(), news, time.monotonic())
 
         def run(connection: sa.Connection) -> Any:
-            one.started = True
-            return None if one.left_out else one.work(connection)
+            if one.left_out and not one.started:
+                return None
+            one.started = True  # done again when a neighbour in the commit raised: it may have taken something up
+            return one.work(connection)
 
         one.done = self._store.queue(run)
         if self.rounds and not self.rounds[-1].started:

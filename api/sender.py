@@ -168,7 +168,7 @@ class _Write:
 
     def __call__(self, connection: sa.Connection) -> tuple[list[Row], datetime | None]:
         sender = self._sender
-        if self.results is None:  # the event loop goes on adding at the end
+        if self.results is None:  # the event loop goes on adding, at the end alone
             many = len(sender.results)
             self.results = sender.results[:many]
             del sender.results[:many]
@@ -223,7 +223,7 @@ class Sender:
         try:
             written: tuple[list[Row], datetime | None] | None = await begun.done
         except Exception:
-            self.results = [*(begun.work.results or ()), *self.results]
+            self.results += begun.work.results or ()
             self.ahead.past()
             raise
         rows, due = written or ([], None)

@@ -108,6 +108,25 @@ async def test_what_was_begun_while_the_loop_was_at_work_is_next(store: Store) -
     assert await (await ahead.next(LONG_S)).done == 2
 
 
+async def test_one_that_has_started_is_done_again_with_its_commit(store: Store) -> None:
+    """A neighbour in the commit raises, so each is done again by itself: what it took up must not be forgotten."""
+    numbered = Numbered()
+    ahead = Ahead(store, numbered)
+
+    def raises(_: sa.Connection) -> None:
+        ahead.rounds[0].left_out = True  # as if one had been queued behind it at the moment when it started
+        raise ValueError("refused")
+
+    go_on = held(store)
+    ahead.behind()
+    neighbour = store.queue(raises)
+    go_on.set()
+    assert await outcomes(ahead) == [1]
+    assert numbered.done == [1, 1]
+    with pytest.raises(ValueError, match="refused"):
+        await neighbour
+
+
 async def test_a_store_that_is_full_is_asked_again_by_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: object) -> None:
         raise StoreBusy
