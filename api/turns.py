@@ -163,7 +163,7 @@ class Batch:
     events: int = 0
     #: there may be more of them
     more: bool = False
-    #: there are events, and another process has all of their conversations
+    #: there are events whose conversations another process has
     elsewhere: bool = False
     told: set[str] = field(default_factory=set)
     to_send: bool = False
@@ -276,9 +276,9 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
     """One transaction of turns: each conversation's events in order. `only`: this conversation's first event alone."""
     batch = Batch()
     _take(connection, near, now, only, batch)
-    if batch.at_desk and not only:
+    if batch.events and not only:
         first = batch.events
-        _take(connection, near, now, only, batch)  # what the desk has to tell a resident need not wait for a commit
+        _take(connection, near, now, only, batch)  # what a turn has to tell in other talks need not wait for a commit
         batch.more |= batch.events > first
     return batch
 
@@ -286,9 +286,8 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
 def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch) -> None:
     rows = _OPEN.rows(connection, {"now": now})
     batch.more |= len(rows) == MOST_EVENTS
-    opened = {row.conversation: row for row in rows}
-    if only:
-        opened = {key: row for key, row in opened.items() if key == only}
+    opened = {row.conversation: row for row in rows if not only or row.conversation == only}
+    batch.elsewhere = False
     if not opened:
         return
     # The lock comes first and the events are read after it, in a new statement: on PostgreSQL a row that another
@@ -306,7 +305,7 @@ def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
         if new:
             _NEW[connection.dialect.name].run(connection, blank)
             locked |= _locked(connection, new)
-    batch.elsewhere = not (locked or batch.events)
+    batch.elsewhere = len(locked) < len(opened)
     if not locked:
         return
     events: defaultdict[str, list[Any]] = defaultdict(list)
