@@ -71,7 +71,8 @@ def caught(room: Room) -> Iterator[dict[str, Asked]]:
     def begins(_c: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         nonlocal begun_s
         if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH", "INSERT")):
-            seen.setdefault(statement, Asked(values=values[0] if many else values))
+            given = values[0] if many else values
+            seen.setdefault(statement, Asked(values=tuple(given) if isinstance(given, list) else given))
         begun_s = time.perf_counter()
 
     def ends(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
