@@ -114,11 +114,12 @@ async def test_one_that_has_started_is_done_again_with_its_commit(store: Store) 
     ahead = Ahead(store, numbered)
 
     def raises(_: sa.Connection) -> None:
-        ahead.rounds[0].left_out = True  # as if one had been queued behind it at the moment when it started
+        one.left_out = True  # as if one had been queued behind it at the moment when it started
         raise ValueError("refused")
 
     go_on = held(store)
     ahead.behind()
+    [one] = ahead.rounds
     neighbour = store.queue(raises)
     go_on.set()
     assert await outcomes(ahead) == [1]
