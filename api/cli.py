@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from api.backup import Copy
     from knowledge.search import Entry
 
+_member = Member.__table__  # type: ignore[attr-defined]
+
 app = typer.Typer(help="Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng.", no_args_is_help=True)
 member_app = typer.Typer(help="Người của tổ.", no_args_is_help=True)
 app.add_typer(member_app, name="member")
@@ -69,7 +71,7 @@ def serve(
     typer.echo(f"Trang trò chuyện:  {base}/")
     typer.echo(f"Bàn của tổ:        {base}/team")
     with house.store.engine.begin() as connection:
-        first = connection.execute(sa.select(Member.id, Member.name).order_by(Member.id)).first()  # type: ignore[call-overload]
+        first = connection.execute(sa.select(_member.c.id, _member.c.name).order_by(_member.c.id)).first()
         if first is None:
             typer.echo("Chưa có danh sách tổ và thành viên: chạy với --demo để xem thử (docs/operating.md).")
         elif settings.demo:
@@ -79,8 +81,9 @@ def serve(
     main.settle_memory()
     sys.setswitchinterval(0.002)  # the writing thread comes back from the disk into a busy interpreter: sooner its turn
     uvicorn.run(
-        main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
-    )
+        main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2,
+        ws="none",  # nobody speaks it here: what reads it need not be there
+    )  # fmt: skip
 
 
 @app.command()
@@ -311,11 +314,10 @@ def member_link(name: Annotated[str, typer.Argument(help="The member's name, or 
     settings = _settings()
     base = settings.public_url or "http://127.0.0.1:8000"
     engine = sa.create_engine(settings.database_url)
-    member = Member.__table__  # type: ignore[attr-defined]
     with engine.begin() as connection:
         if not schema.current(engine):
             _fail("Cơ sở dữ liệu còn trống: chạy `gocua migrate` hoặc `gocua serve --demo` trước.")
-        rows = connection.execute(sa.select(member.c.id, member.c.name, member.c.telegram_chat)).all()
+        rows = connection.execute(sa.select(_member.c.id, _member.c.name, _member.c.telegram_chat)).all()
         found = [row for row in rows if row.name == name] or [row for row in rows if name.lower() in row.name.lower()]
         if len(found) != 1:
             names = ", ".join(row.name for row in found[:10]) or "không ai"

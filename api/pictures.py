@@ -1,22 +1,13 @@
 """Pictures decoded and written anew: nothing but what is seen goes on, so no place of taking and no hidden file.
 
 Bytes in, bytes out: never reads or writes a file. The size of what a picture unpacks to is bounded before it unpacks.
+The decoder (`api/pixels.py`) is 9 MB of memory: it comes with the first picture.
 """
 
-import io
-import warnings
-
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-#: 50 megapixels: above any phone's camera in use, below what exhausts a small machine
-MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 2048
 #: a picture is kept no larger than this: below what Telegram and Messenger take
 MOST_KEPT_BYTES = 4_000_000
 
-#: what is read: what it is written as. Of a moving picture the first frame is kept.
-_FORMS = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WEBP", "GIF": "PNG"}
-_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 #: what every channel that takes pictures takes
 _SENT = ("image/jpeg", "image/png")
 #: (longest side, JPEG quality), from the best: the first that is small enough is sent
@@ -29,12 +20,15 @@ class NotAPicture(ValueError):
 
 def rewritten(data: bytes) -> tuple[bytes, str]:
     """The picture without its metadata, upright, at most LONGEST_SIDE, and its content type. Raises NotAPicture."""
+    from api import pixels
+
     try:
-        image, form = _opened(data)
-        out = _written(image, form)
-    except _BROKEN as error:
+        image, form = pixels.opened(data, LONGEST_SIDE)
+        out = pixels.written(image, form)
+    except pixels.BROKEN as error:
         raise NotAPicture(type(error).__name__) from error
-    return fit(out, _TYPES[form], MOST_KEPT_BYTES) if len(out) > MOST_KEPT_BYTES else (out, _TYPES[form])
+    content_type = pixels.TYPES[form]
+    return fit(out, content_type, MOST_KEPT_BYTES) if len(out) > MOST_KEPT_BYTES else (out, content_type)
 
 
 def fit(data: bytes, content_type: str, limit_bytes: int) -> tuple[bytes, str]:
@@ -46,57 +40,16 @@ def fit(data: bytes, content_type: str, limit_bytes: int) -> tuple[bytes, str]:
         return data, content_type
     if content_type in _SENT and (not limit_bytes or len(data) <= limit_bytes):
         return data, content_type
+    from api import pixels
+
     try:
-        image, _ = _opened(data)
-        flat = _flat(image)
+        image, _ = pixels.opened(data, LONGEST_SIDE)
+        flat = pixels.flat(image)
         for side, quality in _STEPS:
             flat.thumbnail((side, side))
-            out = _written(flat, "JPEG", quality)
+            out = pixels.written(flat, "JPEG", quality)
             if not limit_bytes or len(out) <= limit_bytes:
                 return out, "image/jpeg"
-    except _BROKEN as error:
+    except pixels.BROKEN as error:
         raise NotAPicture(type(error).__name__) from error
     raise NotAPicture(f"over {limit_bytes} bytes at its smallest")
-
-
-_BROKEN = (
-    UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)  # fmt: skip
-
-
-def _opened(data: bytes) -> tuple[Image.Image, str]:
-    """The picture with nothing but its pixels, and the form to write it in."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(data), formats=list(_FORMS)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise ValueError("too many pixels")
-            form = _FORMS[image.format or "JPEG"]
-            upright = ImageOps.exif_transpose(image)
-            if form == "JPEG" and upright.mode != "RGB":
-                upright = upright.convert("RGB")
-            elif upright.mode == "P":
-                upright = upright.convert("RGBA")
-            upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            plain = Image.new(upright.mode, upright.size)
-            plain.paste(upright)
-            return plain, form
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """Without transparency, which JPEG has none of: on white."""
-    if image.mode not in ("RGBA", "LA"):
-        return image.convert("RGB")
-    ground = Image.new("RGB", image.size, "white")
-    ground.paste(image, mask=image.getchannel("A"))
-    return ground
-
-
-def _written(image: Image.Image, form: str, quality: int = 85) -> bytes:
-    out = io.BytesIO()
-    if form == "JPEG":
-        image.save(out, form, quality=quality, optimize=True)
-    else:
-        image.save(out, form)
-    return out.getvalue()

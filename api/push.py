@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 import sqlalchemy as sa
 import structlog
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from py_vapid import Vapid02
 
 from api.house import House
 from api.settings import Settings
 from api.tables import Case, Inbox, Offer, PushSubscription
+
+if TYPE_CHECKING:
+    from py_vapid import Vapid02
 
 log = structlog.get_logger()
 
@@ -75,8 +76,10 @@ class Wake:
 # --- our own key -----------------------------------------------------------------------------------------------------
 
 
-def load_key(settings: Settings) -> Vapid02:
-    """The key that proves to browsers' services that it is us; made at the first start, readable by us alone."""
+def load_key(settings: Settings) -> "Vapid02":
+    """The key that proves to browsers' services that it is us; made when first asked for, readable by us alone."""
+    from py_vapid import Vapid02  # here, as below: 20 MB that a house without phones to wake does not need
+
     path = settings.data_folder / "gocua.vapid"
     if not path.exists():
         key = Vapid02()
@@ -91,8 +94,10 @@ def load_key(settings: Settings) -> Vapid02:
     return Vapid02.from_pem(Path(path).read_bytes())
 
 
-def public_key(key: Vapid02) -> str:
+def public_key(key: "Vapid02") -> str:
     """As a browser wants it: the point uncompressed, base64url without padding."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     point = key.public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
 
@@ -240,19 +245,18 @@ def _newest(connection: sa.Connection, table: Any) -> int:
 
 async def run(house: House) -> None:
     """Until cancelled: look when something happened at the desk, and every few seconds."""
-    key = load_key(house.settings)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         with house.news.listen("desk") as heard:
             while True:
                 try:
-                    await once(house, session, key)
+                    await once(house, session)
                 except Exception:
                     log.exception("push_failed")
                 await heard.wait(LOOK_AGAIN_S)
 
 
-async def once(house: House, session: aiohttp.ClientSession, key: Vapid02) -> int:
+async def once(house: House, session: aiohttp.ClientSession) -> int:
     """Tell everybody who is due and whom no other process tells. Returns how many were."""
     now = house.now()
     told = 0
@@ -260,14 +264,14 @@ async def once(house: House, session: aiohttp.ClientSession, key: Vapid02) -> in
         # one at a time: a claim must not run out while others are being told
         if not await house.store.write(lambda c, wake=wake: claim(c, wake, now)):  # type: ignore[misc]
             continue
-        fate = await _tell(house, session, key, wake, now)
+        fate = await _tell(house, session, wake, now)
         await house.store.write(lambda c, wake=wake, fate=fate: settle(c, wake, fate, now))  # type: ignore[misc]
         told += 1
     return told
 
 
-async def _tell(house: House, session: aiohttp.ClientSession, key: Vapid02, wake: Wake, now: datetime) -> Fate:
-    from pywebpush import WebPusher, WebPushException  # here: 13 MB that a house without phones to wake does not need
+async def _tell(house: House, session: aiohttp.ClientSession, wake: Wake, now: datetime) -> Fate:
+    from pywebpush import WebPusher, WebPushException
 
     parts = urlsplit(wake.endpoint)
     public = house.settings.public_url
@@ -275,7 +279,7 @@ async def _tell(house: House, session: aiohttp.ClientSession, key: Vapid02, wake
     claims = {"aud": f"{parts.scheme}://{parts.netloc}", "sub": who, "exp": int(now.timestamp()) + 12 * 3600}
     try:
         pusher = WebPusher({"endpoint": wake.endpoint, "keys": {"p256dh": wake.p256dh, "auth": wake.auth}})
-        headers = {**key.sign(claims), "TTL": str(KEPT_S), "Content-Encoding": "aes128gcm", "Urgency": "high"}
+        headers = {**load_key(house.settings).sign(claims), "TTL": str(KEPT_S), "Content-Encoding": "aes128gcm", "Urgency": "high"}
         for text, link in wake.texts:
             body = pusher.encode(orjson.dumps({"text": text, "link": link}))["body"]
             # A service that points elsewhere is not followed: only the address that the browser gave is called.

@@ -331,7 +331,7 @@ def _engine(url: str, *, writer: bool) -> sa.Engine:
         # 32 MB of it: hot pages are copied back once for many commits
         cursor.execute("PRAGMA wal_autocheckpoint=8000")
         if writer:
-            cursor.execute("PRAGMA cache_size=-16000")  # 16 MB: the indexes' hot pages, also of a large file
+            cursor.execute("PRAGMA cache_size=-4000")  # 4 MB: the indexes' hot pages, also of a large file
         cursor.execute("PRAGMA foreign_keys=ON")
         # A long read, such as a copy being made, lets the log grow: the next checkpoint cuts it back to this.
         cursor.execute(f"PRAGMA journal_size_limit={64 * 1024 * 1024}")

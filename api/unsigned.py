@@ -7,16 +7,19 @@ then proves to be the provider's goes its normal way. The rest is removed unread
 import base64
 import hashlib
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import orjson
 import sqlalchemy as sa
 import structlog
-from cryptography.fernet import Fernet, InvalidToken
 
 from api import webhooks
 from api.house import House
 from api.tables import HeldWebhook
 from bot.channel import Webhook
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 log = structlog.get_logger()
 
@@ -70,11 +73,15 @@ async def look_again(house: House) -> int:
     return taken
 
 
-def _seal(house: House) -> Fernet:
+def _seal(house: House) -> "Fernet":
+    from cryptography.fernet import Fernet  # here: 8 MB for what a house with the right keys never sees
+
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"held webhooks " + house.key.encode()).digest()))
 
 
 def _opened(house: House, sealed: bytes) -> Webhook | None:
+    from cryptography.fernet import InvalidToken
+
     try:
         plain = orjson.loads(_seal(house).decrypt(sealed))
     except InvalidToken:  # the house has another key since

@@ -51,7 +51,6 @@ class Endpoint(BaseModel):
 def router(console: Console) -> APIRouter:
     routes = APIRouter()
     house = console.house
-    key = push.public_key(push.load_key(house.settings))
     trial = not house.settings.public_url.startswith("https://")
 
     @routes.get("/manifest.webmanifest")
@@ -69,7 +68,7 @@ def router(console: Console) -> APIRouter:
 
     @routes.get("/push")
     async def our_key(me: Me) -> Response:  # noqa: ARG001 only for members
-        return plain(key, 200)
+        return plain(push.public_key(push.load_key(house.settings)), 200)
 
     @routes.post("/push")
     async def begin(me: Me, given: Subscription) -> Response:

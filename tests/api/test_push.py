@@ -110,7 +110,7 @@ async def lan(built: tuple[FastAPI, House]) -> AsyncIterator[httpx.AsyncClient]:
 
 async def once(house: House) -> int:
     async with aiohttp.ClientSession() as session:
-        return await push.once(house, session, push.load_key(house.settings))
+        return await push.once(house, session)
 
 
 async def rows(house: House, query: Any) -> list[Any]:
