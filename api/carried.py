@@ -4,7 +4,8 @@ Holds no channel's wire, touches no bytes. What a channel does not carry is told
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from api.file_types import ENDINGS
 from bot.capabilities import CHANNELS, Capabilities

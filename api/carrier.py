@@ -9,12 +9,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import aiohttp
 import structlog
+from msgspec.structs import replace
 from yarl import URL
 
 from api import media

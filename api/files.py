@@ -8,12 +8,12 @@ of Zalo and Messenger expire, so those files are fetched at once; Telegram's sta
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 import structlog
+from msgspec.structs import replace
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import inbox, media, outbox

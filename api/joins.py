@@ -127,7 +127,7 @@ def answer(connection: sa.Connection, pen: Pen, state: Conversation, agreed: boo
     connection.execute(_joined.insert(), rows)
     cases.write_log(connection, pen.now, "chats_joined", conversation=pen.conversation)
     states = sa.select(_conversation.c.state).where(_conversation.c.key.in_(together))
-    known = [state, *(record.conversation(one) for one in connection.execute(states).scalars() if one)]
+    known = [state, *(record.read(Conversation, one) for one in connection.execute(states).scalars() if one)]
     place = next((one.place for one in known if one.place), None)
     consent = next((one.consent for one in known if one.consent), None)
     for key in together:

@@ -4,12 +4,12 @@ A move whose claim fails (a member no longer on duty, hands full) has not happen
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import uuid4
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from api import cases, joins, messenger, nearest
 from api.among import Among

@@ -1,11 +1,12 @@
 """Putting words on their way: a message is a row that an event of the inbox caused, at its place among the effects."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from api.prepared import Prepared
 from api.tables import Outbox

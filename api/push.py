@@ -279,7 +279,12 @@ async def _tell(house: House, session: aiohttp.ClientSession, wake: Wake, now: d
     claims = {"aud": f"{parts.scheme}://{parts.netloc}", "sub": who, "exp": int(now.timestamp()) + 12 * 3600}
     try:
         pusher = WebPusher({"endpoint": wake.endpoint, "keys": {"p256dh": wake.p256dh, "auth": wake.auth}})
-        headers = {**load_key(house.settings).sign(claims), "TTL": str(KEPT_S), "Content-Encoding": "aes128gcm", "Urgency": "high"}
+        headers = {
+            **load_key(house.settings).sign(claims),
+            "TTL": str(KEPT_S),
+            "Content-Encoding": "aes128gcm",
+            "Urgency": "high",
+        }
         for text, link in wake.texts:
             body = pusher.encode(orjson.dumps({"text": text, "link": link}))["body"]
             # A service that points elsewhere is not followed: only the address that the browser gave is called.

@@ -19,12 +19,12 @@ _known: OrderedDict[str, Conversation] = OrderedDict()
 
 def read(text: str) -> Conversation:
     state = _known.pop(text, None)
-    return record.conversation(orjson.loads(text)) if state is None else state
+    return record.read_text(Conversation, text) if state is None else state
 
 
 def written(state: Conversation) -> orjson.Fragment:
     """A value for a JSON column."""
-    data = orjson.dumps(record.to_json(state))
+    data = record.text(state)
     _known[data.decode()] = state
     if len(_known) > MOST_KNOWN:
         _known.popitem(last=False)

@@ -36,7 +36,7 @@ def talk(
                        secrets=found.found)  # fmt: skip
         turn = advance(library, conversation, said, now())
         exchanges.append(transcript.answered(Exchange(does="resident", what=found.text), turn))
-        conversation = record.conversation(json.loads(json.dumps(record.to_json(turn.conversation))))
+        conversation = record.read(Conversation, json.loads(json.dumps(record.to_json(turn.conversation))))
         for effect in turn.effects:
             match effect:
                 case Reply():

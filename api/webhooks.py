@@ -4,10 +4,10 @@ Refused: a request that is not from the provider. Answered 200 and logged: an ev
 a provider would send it again and again. Never acts on a message: that is turns.py.
 """
 
-from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import structlog
+from msgspec.structs import replace
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 

@@ -6,12 +6,13 @@ gives back what came of them. One more channel is one more file in bot/channels/
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
+from msgspec.structs import replace
+
 from bot.capabilities import Capabilities as Capabilities
-from bot.model import Attachment, Choice, Happened
+from bot.model import Attachment, Choice, Happened, Noun
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,8 +23,7 @@ OURS = (MEDIA, PICTURE, SPEECH)
 NOT_CARRIED = "(Có gửi kèm một tệp mà ở đây chưa chuyển được. Bác cần thì nhắn con một tiếng nhé.)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class Webhook(Noun, frozen=True, kw_only=True):
     """An HTTP request as it came: header names in lower case, the body untouched."""
 
     method: str
@@ -32,8 +32,7 @@ class Webhook:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Noun, frozen=True, kw_only=True):
     """What a webhook said. `key` is the provider's own id, by which a repeat is known.
 
     `keys` replace it where one request carries several events that may be sent again in other company: one for each
@@ -49,8 +48,7 @@ class Parsed:
     answer_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(Noun, frozen=True, kw_only=True):
     """One message for one chat, as the outbox holds it. `thread` is a forum topic ("" for none).
 
     With `topic` it is no message but a topic of the chat under the name `text`: made (the receipt's id is its thread),
@@ -76,8 +74,7 @@ class Outgoing:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(Noun, frozen=True, kw_only=True):
     """A file to be sent with a Call: the sender has its bytes by `ref`, which begins as one of OURS."""
 
     field: str
@@ -85,8 +82,7 @@ class Upload:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Noun, frozen=True, kw_only=True):
     """One HTTP request to the provider. `path` follows the channel's base URL.
 
     `body` is JSON, unless a content-type among `headers` says else; with an upload it is a JSON object of form fields.
@@ -94,17 +90,20 @@ class Call:
     the calls after this one, for the id that its receipt brings (an upload's): see `filled`.
     """
 
-    path: str = field(repr=False)  # may hold the bot's token
+    path: str
     body: bytes
     upload: Upload | None = None
     carries: bool = True
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a token
+    headers: tuple[tuple[str, str], ...] = ()
     gives: str = ""
     method: Literal["POST", "GET"] = "POST"
 
+    def __repr__(self) -> str:
+        """Without the path and the headers: either may hold the bot's token."""
+        return f"Call(method={self.method!r}, body={self.body!r}, upload={self.upload!r}, gives={self.gives!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+
+class Receipt(Noun, frozen=True, kw_only=True):
     """The provider took it. `remote_id` is its id of the message ("" when it gives none), or of an upload.
 
     `quota` is what the provider counts the message against ("paid": money), "" where it does not say. `file_id` is its
@@ -116,8 +115,7 @@ class Receipt:
     file_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
+class Touched(Noun, frozen=True, kw_only=True):
     """A message of ours, in the same chat, that was met in the search for another."""
 
     message_id: int

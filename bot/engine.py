@@ -8,9 +8,10 @@ Here is what an event means; walk.py is what a step does.
 """
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from bot import menu
 from bot.answers import is_of_writing

@@ -13,11 +13,13 @@ facts. At a moment that is stale nothing is due, so nothing happens.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
-from bot.model import Outcome
+from msgspec import field
+from msgspec.structs import replace
+
+from bot.model import Noun, Outcome
 from bot.said import VIETNAM
 
 #: "named" is a person or a team to whom a member passed a case on: asked before the first rung
@@ -53,8 +55,7 @@ GROUP_MINUTES = 10
 REOPEN_DAYS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
+class Hours(Noun, frozen=True, kw_only=True):
     """The hours of the day, Vietnam time, in which members are asked: from `start` up to but not including `end`."""
 
     start: int = 7
@@ -93,8 +94,7 @@ def offer_minutes(rung: Rung, now: datetime) -> int:
 # --- the facts of a case ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ladder:
+class Ladder(Noun, frozen=True, kw_only=True):
     """How far a case has come: who was asked in this round, and how often everybody had been asked before it."""
 
     asked: tuple[int, ...] = ()
@@ -108,16 +108,14 @@ class Ladder:
     team: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenOffer:
+class OpenOffer(Noun, frozen=True, kw_only=True):
     """Put before one member, until it runs out."""
 
     member: int
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Noun, frozen=True, kw_only=True):
     """All that decides what comes next. The holder of a closed case is who held it last."""
 
     ladder: Ladder = field(default_factory=Ladder)
@@ -162,66 +160,56 @@ def may_reopen(case: Case, now: datetime) -> bool:
 # --- what happens to it ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Due(Noun, frozen=True, kw_only=True):
     """Time has passed, or somebody has become free (`freed`): whatever is due by now."""
 
     freed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declined:
+class Declined(Noun, frozen=True, kw_only=True):
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreachable:
+class Unreachable(Noun, frozen=True, kw_only=True):
     """The member cannot be written to: their offer is over before its time."""
 
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Noun, frozen=True, kw_only=True):
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(Noun, frozen=True, kw_only=True):
     """The member's words are on their way to the resident."""
 
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResidentSaid:
+class ResidentSaid(Noun, frozen=True, kw_only=True):
     """More words of the resident to whoever holds it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassedOn:
+class PassedOn(Noun, frozen=True, kw_only=True):
     """To a member, to a team, or (neither) to the ladder from its first rung."""
 
     member: int = 0
     team: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(Noun, frozen=True, kw_only=True):
     """A lead gives it to a member outright, whoever holds it now."""
 
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reopened:
+class Reopened(Noun, frozen=True, kw_only=True):
     """The resident says it is not done. `holder_free`: who held it last is on duty and has room."""
 
     holder_free: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Noun, frozen=True, kw_only=True):
     """By whoever holds it, or (`member` None) by the resident who went back to the bot."""
 
     outcome: Outcome
@@ -234,8 +222,7 @@ Happening = Due | Declined | Unreachable | Taken | Answered | ResidentSaid | Pas
 # --- and what is to be done about it ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Noun, frozen=True, kw_only=True):
     """A member who could take it, as the directory found them, best first."""
 
     member: int
@@ -243,8 +230,7 @@ class Candidate:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class Offered(Noun, frozen=True, kw_only=True):
     """Put it to this member until `expires_at`."""
 
     member: int
@@ -254,8 +240,7 @@ class Offered:
     ladder: Ladder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queued:
+class Queued(Noun, frozen=True, kw_only=True):
     """Nobody to ask now. `again_at`: when the ladder starts anew. `tell`: the resident does not know it yet."""
 
     again_at: datetime
@@ -264,14 +249,12 @@ class Queued:
     ladder: Ladder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferOver:
+class OfferOver(Noun, frozen=True, kw_only=True):
     member: int
     answer: Literal["taken", "declined", "expired", "withdrawn"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Noun, frozen=True, kw_only=True):
     """One more case in these hands. When there is no room for it, the whole move is off."""
 
     member: int
@@ -279,46 +262,40 @@ class Claimed:
     on_duty: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freed:
+class Freed(Noun, frozen=True, kw_only=True):
     """One case less in these hands."""
 
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldWaits:
+class ToldWaits(Noun, frozen=True, kw_only=True):
     """The resident hears when an answer comes. `late`: and that we are sorry, it should have come by now."""
 
     promised_at: datetime
     late: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldTaken:
+class ToldTaken(Noun, frozen=True, kw_only=True):
     """The resident hears who answers."""
 
     member: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldNext:
+class ToldNext(Noun, frozen=True, kw_only=True):
     """The resident hears who is asked next: a member, a team, or (neither) the next that is free."""
 
     member: int = 0
     team: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class Warned(Noun, frozen=True, kw_only=True):
     """A member hears of it: `member` who holds or held it, None the lead of its place."""
 
     member: int | None
     what: Literal["nobody", "soon", "missed", "still_open", "taken_away", "reopened"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shut:
+class Shut(Noun, frozen=True, kw_only=True):
     """It ended so. `by_resident`: they know."""
 
     outcome: Outcome
@@ -328,16 +305,14 @@ class Shut:
 Act = Offered | Queued | OfferOver | Claimed | Freed | ToldWaits | ToldTaken | ToldNext | Warned | Shut
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Noun, frozen=True, kw_only=True):
     """The case afterwards, and what has to be done so that it is so, in this order."""
 
     case: Case
     acts: tuple[Act, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class Around(Noun, frozen=True, kw_only=True):
     """What is the case beside the case. `candidates`: who is on duty and free, best first."""
 
     hours: Hours = field(default_factory=Hours)

@@ -5,7 +5,8 @@ is never taken for an OTP (knowledge.secrets masks those), nor a word for it.
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bot.library import Library
 from bot.model import (

@@ -4,9 +4,10 @@ Never holds behaviour: transitions are in engine.py and handoff.py. All times ar
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
 
 Owner = Literal["bot", "team"]
 #: "note" is a round video, "animation" a moving picture without sound
@@ -18,8 +19,15 @@ Notices = Literal["", "asked", "yes", "no"]
 Outcome = Literal["solved", "visit", "passed_on", "no_answer", "resident_left", "handed_back"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+class Noun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Can be written as JSON (record.py); a field at its default is left out there."""
+
+
+class Kind(Noun, frozen=True, kw_only=True, tag=True, tag_field="kind"):
+    """A member of a union: written with the name of its class."""
+
+
+class Attachment(Noun, frozen=True, kw_only=True):
     """A picture, voice or file. `ref` is the provider's file id before the media store has it, `media:<id>` after."""
 
     kind: MediaKind
@@ -28,40 +36,35 @@ class Attachment:
     size_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(Noun, frozen=True, kw_only=True):
     """A pin, in degrees. It is resolved to a commune within the turn and never stored."""
 
     lat: float
     lon: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(Noun, frozen=True, kw_only=True):
     """A phone number that a channel hands over. `own` is False for somebody else's card: do not trust that one."""
 
     phone: str
     own: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Noun, frozen=True, kw_only=True):
     """One thing a resident can pick. `id` is what the engine acts on ("done", "flow:vneid", "option:2")."""
 
     id: str
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Menu:
+class Menu(Noun, frozen=True, kw_only=True):
     """The choices of the newest question. Channels send them back as "<number>.<place in choices, from 1>"."""
 
     number: int
     choices: tuple[Choice, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Noun, frozen=True, kw_only=True):
     """Where a resident lives: today's 5-digit commune code and the hamlet as they call it ("" when unknown)."""
 
     commune: str
@@ -70,8 +73,7 @@ class Place:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Noun, frozen=True, kw_only=True):
     """Where in a flow a resident stands. The flow's version is pinned: an edit never moves them by surprise."""
 
     flow: str
@@ -85,8 +87,7 @@ class Position:
     draft: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(Noun, frozen=True, kw_only=True):
     """All that is kept between two turns of one chat. Stored as JSON by record.py."""
 
     channel: str
@@ -134,8 +135,7 @@ class Conversation:
 # --- what happened ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
+class Inbound(Kind, frozen=True, kw_only=True):
     """One message of a person, as a channel parsed it; `text` is already masked by knowledge.secrets.
 
     `choice` is the native payload of a pressed button. `sender` differs from `chat` in groups, `thread` is a forum
@@ -164,8 +164,7 @@ class Inbound:
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Reached(Kind, frozen=True, kw_only=True):
     """The channel says whether this resident can be written to at all (they blocked or unblocked the bot)."""
 
     channel: str
@@ -173,8 +172,7 @@ class Reached:
     reachable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakenOver:
+class TakenOver(Kind, frozen=True, kw_only=True):
     """A person answered this resident from the provider's own screen: the bot is to be silent there from now on.
 
     `admin` is the provider's id of that person; `text` and `message_id` are what they wrote. "" where it tells nothing.
@@ -187,30 +185,26 @@ class TakenOver:
     message_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
+class Withdrawn(Kind, frozen=True, kw_only=True):
     """This resident took back their consent at the provider: all that is kept of them must be erased."""
 
     channel: str
     chat: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitExpired:
+class WaitExpired(Kind, frozen=True, kw_only=True):
     """Nothing was heard until `due_at`. Stale when the conversation's wake_at is another."""
 
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseTaken:
+class CaseTaken(Kind, frozen=True, kw_only=True):
     case: int
     #: how the resident knows them: "chị Lan, Tổ công nghệ số ấp 3"
     member: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseWaits:
+class CaseWaits(Kind, frozen=True, kw_only=True):
     """Nobody is free: the case stays in its queue. `promised_at` is when an answer can be expected.
 
     `late`: an answer was due by now, so this is a new promise.
@@ -221,8 +215,7 @@ class CaseWaits:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuePlace:
+class QueuePlace(Kind, frozen=True, kw_only=True):
     """What a waiting resident asked: they are the `place`-th, from 1, of those who wait near them."""
 
     case: int
@@ -230,23 +223,20 @@ class QueuePlace:
     promised_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberSaid:
+class MemberSaid(Kind, frozen=True, kw_only=True):
     case: int
     member: str
     text: str
     attachments: tuple[Attachment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseClosed:
+class CaseClosed(Kind, frozen=True, kw_only=True):
     case: int
     outcome: Outcome
     visit_on: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CasePassed:
+class CasePassed(Kind, frozen=True, kw_only=True):
     """Whoever held the case gave it on; nobody holds it until the next one takes it."""
 
     case: int
@@ -254,8 +244,7 @@ class CasePassed:
     to: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepShown:
+class StepShown(Kind, frozen=True, kw_only=True):
     """A member lets the resident read a step again. The team keeps the talk."""
 
     case: int
@@ -263,8 +252,7 @@ class StepShown:
     step: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandedBack:
+class HandedBack(Kind, frozen=True, kw_only=True):
     """The team gives the talk back to the bot, which goes on at this step. The case is closed."""
 
     case: int
@@ -272,16 +260,14 @@ class HandedBack:
     step: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinCode:
+class JoinCode(Kind, frozen=True, kw_only=True):
     """The one-time code that this resident asked for: typed in another chat of theirs, it joins the two."""
 
     code: str
     minutes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeRead:
+class CodeRead(Kind, frozen=True, kw_only=True):
     """What the code is that was typed here. "found": of a chat on `channel`, and kept for this one.
 
     "own": it was given in this very chat; "same": the two are joined already; "wrong": no such code, expired, used or
@@ -292,8 +278,7 @@ class CodeRead:
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatsJoined:
+class ChatsJoined(Kind, frozen=True, kw_only=True):
     """With which others, by channel, this chat is joined from now on; () none. The rest is what they know already."""
 
     others: tuple[str, ...]
@@ -301,8 +286,7 @@ class ChatsJoined:
     consent: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class Learned(Kind, frozen=True, kw_only=True):
     """What the resident has said of themselves in another chat of theirs. None: nothing new."""
 
     place: Place | None = None
@@ -310,8 +294,7 @@ class Learned:
     notices: Notices = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseMoved:
+class CaseMoved(Kind, frozen=True, kw_only=True):
     """The resident's open case goes on in this chat, where they wrote last; "none": in their chat on `channel`.
 
     Otherwise `channel` is where it was until now.
@@ -321,13 +304,11 @@ class CaseMoved:
     channel: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErasedElsewhere:
+class ErasedElsewhere(Kind, frozen=True, kw_only=True):
     """The resident had everything erased in another chat of theirs; that holds for this one too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeDue:
+class NoticeDue(Kind, frozen=True, kw_only=True):
     """It is this resident's turn to read a notice. `patient`: when they are in the middle of a flow, it can wait."""
 
     notice: int
@@ -335,48 +316,41 @@ class NoticeDue:
     patient: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourseOpened:
+class CourseOpened(Kind, frozen=True, kw_only=True):
     """The person of this chat is a member, and wants to learn."""
 
     flow: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crashed:
+class Crashed(Kind, frozen=True, kw_only=True):
     """An event raised three times: the conversation goes to a person. `message` is what the resident had written."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferExpired:
+class OfferExpired(Kind, frozen=True, kw_only=True):
     """This offer is over before its time: whom it was put to cannot be reached. Stale once it was answered."""
 
     offer: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferDeclined:
+class OfferDeclined(Kind, frozen=True, kw_only=True):
     case: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LadderAgain:
+class LadderAgain(Kind, frozen=True, kw_only=True):
     """Somebody is free: a case that waits is put to the members once more, from the first rung."""
 
     case: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseDue:
+class CaseDue(Kind, frozen=True, kw_only=True):
     """The next moment of a case has come. What is not due by then does not happen: a stale timer does nothing."""
 
     case: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayStarts:
+class DayStarts(Kind, frozen=True, kw_only=True):
     """The hours in which members are asked begin: they and their leads read what waits near them."""
 
 
@@ -384,8 +358,7 @@ class DayStarts:
 Happened = Inbound | Reached | TakenOver | Withdrawn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldWords:
+class HeldWords(Kind, frozen=True, kw_only=True):
     """A member's words that could be taken back until now. `asked_by` is the inbox row that they came with."""
 
     case: int
@@ -396,8 +369,7 @@ class HeldWords:
     attachments: tuple[Attachment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undelivered:
+class Undelivered(Kind, frozen=True, kw_only=True):
     """A member's words that did not surely reach the resident, and will not go again by themselves."""
 
     #: "window": only the resident can open the talk again; "unknown": it may have arrived, nobody can tell
@@ -434,8 +406,7 @@ Event = (
 # --- what to do about it ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Kind, frozen=True, kw_only=True):
     """Words to the resident. `choices` are numbered on channels without buttons.
 
     `notice` says where things stand (taken, waiting, closed): it stays true when the conversation changes hands, so
@@ -456,8 +427,7 @@ class Reply:
     aloud: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCase:
+class OpenCase(Kind, frozen=True, kw_only=True):
     """Hand over to the nearest member. `problem` is the resident's own words; the rest becomes the summary."""
 
     topic: str
@@ -471,8 +441,7 @@ class OpenCase:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
+class Relay(Kind, frozen=True, kw_only=True):
     """A resident's words to whoever holds the case, or to its queue. `reply_to` is the message of ours they answer."""
 
     text: str
@@ -480,26 +449,22 @@ class Relay:
     reply_to: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueAsked:
+class QueueAsked(Kind, frozen=True, kw_only=True):
     """A waiting resident wants to know when it is their turn."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveCase:
+class LeaveCase(Kind, frozen=True, kw_only=True):
     """The resident went back to the bot, or stopped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remember:
+class Remember(Kind, frozen=True, kw_only=True):
     """Something about the resident worth a line of its own: their place, consent, feedback, wish for notices."""
 
     what: Literal["place", "consent", "feedback", "notices"]
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(Kind, frozen=True, kw_only=True):
     """A fact for the log, from which reports are made. Never a resident's words."""
 
     what: str
@@ -508,8 +473,7 @@ class Note:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missed:
+class Missed(Kind, frozen=True, kw_only=True):
     """Words not understood, or whose answer was not meant ("repicked"): kept, masked, for authors to learn from."""
 
     why: Literal["missed", "repicked"]
@@ -518,8 +482,7 @@ class Missed:
     topic: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surveyed:
+class Surveyed(Kind, frozen=True, kw_only=True):
     """One answer of a survey; "" when the question was skipped. `question` is its step."""
 
     survey: str
@@ -528,8 +491,7 @@ class Surveyed:
     answer: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quizzed:
+class Quizzed(Kind, frozen=True, kw_only=True):
     """A member's answer to a question of a course."""
 
     course: str
@@ -538,40 +500,34 @@ class Quizzed:
     right: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeMet:
+class NoticeMet(Kind, frozen=True, kw_only=True):
     """What became of a notice that was due. "busy": it has to come again; "refused": they do not want any."""
 
     notice: int
     how: Literal["said", "busy", "refused"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinAsked:
+class JoinAsked(Kind, frozen=True, kw_only=True):
     """The resident wants a code with which to join this chat to another of theirs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeTyped:
+class CodeTyped(Kind, frozen=True, kw_only=True):
     """What may be such a code, of another chat."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinAnswered:
+class JoinAnswered(Kind, frozen=True, kw_only=True):
     """Whether the chat whose code was typed here is to be joined to this one."""
 
     agreed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unjoined:
+class Unjoined(Kind, frozen=True, kw_only=True):
     """This chat is to stand alone again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forget:
+class Forget(Kind, frozen=True, kw_only=True):
     """Erase what is kept of this resident: their words, place, answers."""
 
 
@@ -595,8 +551,7 @@ Effect = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Noun, frozen=True, kw_only=True):
     """The outcome of one event: the next state, and the effects in the order in which they were decided."""
 
     conversation: Conversation

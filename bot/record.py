@@ -1,73 +1,44 @@
 """Conversations, events and effects as JSON values and back: what is stored can always be read again.
 
 A union member is written with a "kind". Fields at their default are left out, so records stay small and a field that
-is added later needs no migration. Knows only the frozen dataclasses of model.py.
+is added later needs no migration; keys that a newer version wrote are dropped. Moments are RFC 3339.
 """
 
-import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, datetime
-from functools import cache
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+import msgspec
 
 from bot import model
+from bot.model import Noun
 
-T = TypeVar("T")
+N = TypeVar("N", bound=Noun)
 
-_Reader = Callable[[Any], Any]
-_KINDS: dict[str, type] = {
-    cls.__name__: cls
-    for union in (model.Event, model.CaseEvent, model.MemberEvent, model.Effect, model.Reached)
-    for cls in (get_args(union) or (union,))
+_KINDS: dict[str, type[Noun]] = {
+    cls.__name__: cls for union in (model.Event, model.CaseEvent, model.Effect) for cls in get_args(union)
 }
 
 
-def to_json(value: object) -> dict[str, Any]:
-    """A dataclass of model.py as JSON values; a member of Event or Effect carries its "kind"."""
-    kind, layout = _layout(value.__class__)  # type: ignore[arg-type] # classes are hashable
-    out: dict[str, Any] = {"kind": kind} if kind else {}
-    for name, default, write in layout:
-        item = getattr(value, name)
-        if item != default:
-            out[name] = item if write is None else write(item)
-    return out
+def to_json(value: Noun) -> dict[str, Any]:
+    """As JSON values, tuples standing for lists."""
+    data: dict[str, Any] = msgspec.to_builtins(value)
+    return data
 
 
-@cache
-def _layout(cls: Any) -> tuple[str, tuple[tuple[str, object, Callable[[Any], Any] | None], ...]]:
-    """The kind ("" for none), and each field's name, default and writer (None: its value is JSON as it is).
-
-    Where there is no default stands MISSING, which equals no value: such fields are always written.
-    """
-    hints = typing.get_type_hints(cls)
-    defaults = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(cls)}
-    kind = cls.__name__ if cls.__name__ in _KINDS else ""
-    return kind, tuple((name, default, _writer(hints[name])) for name, default in defaults.items())
+def read(cls: type[N], data: Mapping[str, Any]) -> N:
+    """From what to_json made of it. Raises msgspec.ValidationError, which names the field."""
+    return msgspec.convert(data, cls)
 
 
-def _writer(hint: Any) -> Callable[[Any], Any] | None:
-    origin = get_origin(hint)
-    return None if origin is Literal or hint in (str, int, bool, float) else _plain
+def text(value: Noun) -> bytes:
+    """As JSON."""
+    return msgspec.json.encode(value)
 
 
-def _plain(item: object) -> Any:
-    if isinstance(item, str):
-        return item
-    if isinstance(item, datetime):
-        return item.astimezone(UTC).isoformat()
-    if isinstance(item, tuple):
-        return [_plain(part) for part in item]
-    if isinstance(item, Mapping):
-        return {key: _plain(part) for key, part in item.items()}
-    if is_dataclass(item):
-        return to_json(item)
-    return item
-
-
-def conversation(data: Mapping[str, Any]) -> model.Conversation:
-    return read(model.Conversation, data)
+def read_text(cls: type[N], data: str) -> N:
+    """From what `text` made of it. Raises as `read` does."""
+    return msgspec.json.decode(data, type=cls)
 
 
 def event(data: Mapping[str, Any]) -> model.Event:
@@ -81,38 +52,5 @@ def case_event(data: Mapping[str, Any]) -> model.CaseEvent:
 
 
 def effect(data: Mapping[str, Any]) -> model.Effect:
+    """Raises KeyError on a kind that is no effect."""
     return typing.cast(model.Effect, read(_KINDS[data["kind"]], data))
-
-
-def read(cls: type[T], data: Mapping[str, Any]) -> T:
-    """A dataclass from what to_json made of it. Keys it does not know (written by a newer version) are dropped."""
-    readers: Mapping[str, _Reader | None] = _readers(cls)  # type: ignore[arg-type] # classes are hashable
-    values = {}
-    for name, item in data.items():
-        if name in readers:
-            reader = readers[name]
-            values[name] = item if reader is None else reader(item)
-    return cls(**values)
-
-
-@cache
-def _readers(cls: Any) -> dict[str, _Reader | None]:
-    hints = typing.get_type_hints(cls)
-    return {f.name: _reader(hints[f.name]) for f in fields(cls)}
-
-
-def _reader(hint: Any) -> _Reader | None:
-    """None: the value is what JSON gave."""
-    origin, args = get_origin(hint), get_args(hint)
-    if hint is datetime:
-        return datetime.fromisoformat
-    if is_dataclass(hint) and isinstance(hint, type):
-        return lambda item: read(hint, item)
-    if origin in (types.UnionType, typing.Union):
-        present = [arg for arg in args if arg is not type(None)]
-        inner = _reader(present[0])
-        return inner and (lambda item: None if item is None else inner(item))
-    if origin is tuple:
-        part = _reader(args[0])
-        return tuple if part is None else lambda item: tuple([part(one) for one in item])
-    return None

@@ -5,9 +5,10 @@ Knows every kind of step, and nothing of what free words mean: that is engine.py
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Literal, assert_never
+
+from msgspec.structs import replace
 
 from bot import answers, menu, place_talk, surveys
 from bot.flow import Ask, Check, Choose, Do, End, Flow, Go, HandOff, Option, Say, Step, Waiting

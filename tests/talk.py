@@ -28,7 +28,7 @@ class Talk:
     def send(self, event: Event) -> Turn:
         event = record.event(json.loads(json.dumps(record.to_json(event))))
         turn = engine.advance(self.library, self.conversation, event, self.now)
-        self.conversation = record.conversation(json.loads(json.dumps(record.to_json(turn.conversation))))
+        self.conversation = record.read(Conversation, json.loads(json.dumps(record.to_json(turn.conversation))))
         assert self.conversation == turn.conversation
         effects = tuple(record.effect(json.loads(json.dumps(record.to_json(effect)))) for effect in turn.effects)
         assert effects == turn.effects

@@ -12,7 +12,7 @@ TESTS = ROOT / "tests"
 #: what a room may import besides the standard library and itself
 MAY_IMPORT = {
     "knowledge": {"yaml", "rapidfuzz", "numpy", "publicsuffixlist"},
-    "bot": {"yaml", "rapidfuzz", "orjson", "knowledge"},
+    "bot": {"yaml", "rapidfuzz", "orjson", "msgspec", "knowledge"},
 }
 #: what one file may import besides
 MAY_ALSO = {"knowledge/learn.py": {"sklearn", "scipy"}}

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bot.engine import ACK_AGAIN, DOUBLE_PRESS, advance
 from bot.flow import Check, Choose, Do, parse
@@ -219,9 +220,9 @@ def screen_of(c: Conversation) -> tuple[object, ...]:
 def returned(library: Library, c: Conversation, left: set[Position]) -> Iterator[Conversation]:
     """After a `go`: the same resident as they come back, the other flow being done. Once for each `go`."""
     paused = c.stack[-1] if c.position and c.stack else None
-    if paused and paused.stage and replace(paused, trail=()) not in left:
-        left.add(replace(paused, trail=()))
-        yield advance(library, replace(c, position=None, menu=None), heard(text="quay lại"), NOW).conversation
+    if paused and paused.stage and structs.replace(paused, trail=()) not in left:
+        left.add(structs.replace(paused, trail=()))
+        yield advance(library, structs.replace(c, position=None, menu=None), heard(text="quay lại"), NOW).conversation
 
 
 # --- not understood ------------------------------------------------------------------------------------------------

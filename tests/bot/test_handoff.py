@@ -1,11 +1,11 @@
 """The ladder: who is offered a case next, until when, and what happens when nobody is left."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.handoff import (
     AGAIN_MINUTES,

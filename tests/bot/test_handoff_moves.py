@@ -1,9 +1,9 @@
 """Every state of a case against every event: where it leads, and what is done about it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bot.handoff import (
     ANSWER_MINUTES,

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.joining import CODE_LENGTH, CODE_LETTERS, LEAST_DIFFERENT, code_in, continues_case
 from bot.library import Library

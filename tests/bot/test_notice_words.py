@@ -1,8 +1,7 @@
 """Only who says "nhận tin" wants notices: "nhắn tin", which folds alike, is about writing to somebody."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from bot.model import Notices
 from tests.cast import shipped

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from bot import speech
 from bot.engine import advance
@@ -91,7 +92,7 @@ def test_where_nothing_can_be_heard_that_is_told(channel: str, speaks: bool, say
 
 def test_a_members_words_are_heard_too() -> None:
     talk = Talk()
-    talk.state = replace(talk.state, case="waiting", aloud=True)
+    talk.state = structs.replace(talk.state, case="waiting", aloud=True)
     for event in (CaseTaken(case=1, member=MEMBER), MemberSaid(case=1, member=MEMBER, text="Bác mở VNeID nhé")):
         turn = advance(talk.library, talk.state, event, NOW)
         talk.state = turn.conversation

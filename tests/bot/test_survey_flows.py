@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from bot.flow import Choose, Flow, FlowError, parse, ways
 from bot.library import Library
@@ -67,7 +68,7 @@ def test_consent_to_a_survey_is_for_the_survey_alone(library: Library) -> None:
 
 def test_who_agreed_to_the_team_is_asked_for_the_survey_all_the_same(library: Library) -> None:
     talk = Talk(library)
-    talk.conversation = replace(talk.conversation, consent=NOW)
+    talk.conversation = structs.replace(talk.conversation, consent=NOW)
     talk.say("khảo sát kỹ năng số")
     assert talk.at == "khao-sat-ky-nang-so/dong-y"
 
@@ -108,13 +109,13 @@ def test_a_wrong_answer_is_no_step(library: Library) -> None:
 def test_when_a_notice_is_said(library: Library, wish: str, busy: str, patient: bool, how: str) -> None:
     talk = Talk(library)
     talk.say("menu")
-    talk.conversation = replace(talk.conversation, notices=wish)  # type: ignore[arg-type] # as each is
+    talk.conversation = structs.replace(talk.conversation, notices=wish)  # type: ignore[arg-type] # as each is
     if busy == "flow":
         talk.say("/start vneid-muc-2")
     if busy == "case":
-        talk.conversation = replace(talk.conversation, consent=NOW, case="waiting", held_by="team")
+        talk.conversation = structs.replace(talk.conversation, consent=NOW, case="waiting", held_by="team")
     before = talk.conversation
-    turn = talk.send(replace(NOTICE, patient=patient))
+    turn = talk.send(structs.replace(NOTICE, patient=patient))
     assert turn.effects[0] == NoticeMet(notice=7, how=how)  # type: ignore[arg-type]
     assert turn.conversation == before  # the same question, buttons and reminder as before
     said = replies(turn)
@@ -125,7 +126,7 @@ def test_when_a_notice_is_said(library: Library, wish: str, busy: str, patient: 
 def test_after_a_case_a_notice_may_come(library: Library) -> None:
     talk = Talk(library)
     talk.say("nhận tin")
-    talk.conversation = replace(talk.conversation, consent=NOW, case="waiting", held_by="team")
+    talk.conversation = structs.replace(talk.conversation, consent=NOW, case="waiting", held_by="team")
     talk.send(CaseTaken(case=1, member=MEMBER))
     assert [type(one) for one in talk.send(NOTICE).effects] == [NoticeMet]
     talk.send(CaseClosed(case=1, outcome="solved"))

@@ -7,7 +7,6 @@
 """
 
 import copy
-import dataclasses
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bot.channel import Call, Channel, Outgoing, Parsed, Receipt, SendError, Upload, Webhook
 from bot.channels.messenger import Messenger
 from bot.channels.telegram import Telegram
 from bot.channels.zalo_bot import ZaloBot
 from bot.channels.zalo_oa import ZaloOa
-from bot.model import Attachment, Choice, Inbound, TakenOver
+from bot.model import Attachment, Choice, Inbound, Noun, TakenOver
 
 HERE = Path(__file__).parent
 SECRETS = ("1:fake", "s3cret")
@@ -64,9 +64,9 @@ def webhook(case: Case) -> Webhook:
 
 
 def plain(value: Any) -> Any:
-    """A dataclass as JSON has it, without the fields that are at their default."""
-    if dataclasses.is_dataclass(value):
-        shown = {field.name: (field.default, getattr(value, field.name)) for field in dataclasses.fields(value)}
+    """A noun as JSON has it, without its kind and the fields that are at their default."""
+    if isinstance(value, Noun):
+        shown = {field.name: (field.default, getattr(value, field.name)) for field in structs.fields(value)}
         return {name: plain(now) for name, (default, now) in shown.items() if now != default}
     if isinstance(value, tuple):
         return [plain(item) for item in value]
@@ -218,7 +218,7 @@ def test_a_long_text_is_whole_and_in_order(name: str) -> None:
 @pytest.mark.parametrize(("name", "case"), cases("webhooks"))
 def test_an_unsigned_webhook_is_refused(name: str, case: Case) -> None:
     """Where a channel lets a probe of its address pass, that one says nothing."""
-    unsigned = dataclasses.replace(webhook(case), headers={}, query={})
+    unsigned = structs.replace(webhook(case), headers={}, query={})
     assert not CHANNELS[name].verify(unsigned) or not CHANNELS[name].parse(unsigned).happened
 
 

@@ -6,11 +6,11 @@ At each step all choices are pressed, all troubles told, and what means nothing 
 import json
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bot import engine
 from bot.capabilities import CHANNELS, WEB, Capabilities
