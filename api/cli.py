@@ -64,6 +64,7 @@ def serve(
     settings = _settings(**({"demo": True} if demo else {}))
     logs.start()
     try:
+        _brought_up_to_date(settings)
         house = main.build(settings)
     except (FlowError, schema.SchemaError, StoreLocked, ValueError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa chạy được: {error}")
@@ -84,6 +85,14 @@ def serve(
         main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2,
         ws="none",  # nobody speaks it here: what reads it need not be there
     )  # fmt: skip
+
+
+def _brought_up_to_date(settings: Settings) -> None:
+    engine = sa.create_engine(settings.database_url)
+    try:
+        schema.migrate_apart(engine)
+    finally:
+        engine.dispose()
 
 
 @app.command()

@@ -43,12 +43,14 @@ def _keys_of(syllable: str) -> tuple[str, frozenset[str]]:
     return letters, frozenset(_SHAPES[c][1] for c in syllable if c in _SHAPES)
 
 
-def _by_letters() -> dict[tuple[str, frozenset[str]], str]:
-    return {_keys_of(syllable): syllable for syllable in sorted(_possible())}
+def _by_letters(possible: frozenset[str]) -> dict[tuple[str, frozenset[str]], str]:
+    shared: dict[frozenset[str], frozenset[str]] = {}  # thousands of syllables, a dozen sets of keys
+    keys = ((*_keys_of(syllable), syllable) for syllable in sorted(possible))
+    return {(letters, shared.setdefault(shapes, shapes)): syllable for letters, shapes, syllable in keys}
 
 
 _POSSIBLE = _possible()
-_BY_KEYS = _by_letters()
+_BY_KEYS = _by_letters(_POSSIBLE)
 _BARE = frozenset(letters for letters, _ in _BY_KEYS)
 
 

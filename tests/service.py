@@ -9,6 +9,7 @@ import contextlib
 import functools
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -350,11 +351,11 @@ def shared_content() -> Iterator[None]:
     def known(folders: Folders, *, home: tuple[str, ...] = (), old: Sequence[Flow] = ()) -> Library:
         return replace(content(folders, home=home), old={(flow.id, flow.version): flow for flow in old})
 
-    async def never(*_: object, **__: object) -> AsyncIterator[None]:
-        await asyncio.Event().wait()
-        yield
+    def never(*_: object, stop_event: threading.Event, **__: object) -> Iterator[None]:
+        stop_event.wait()
+        yield from ()
 
-    with patch.object(shelf, "load", known), patch.object(main, "awatch", never):
+    with patch.object(shelf, "load", known), patch.object(main, "watch", never):
         yield
 
 
