@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from api import file_types, pictures
+from api import file_types, pictures, pixels
 from api.carried import as_sent, refused, why_not
 from api.media import MOST_BYTES, MediaRefused, MediaStore, in_page, kept_as
 from api.pictures import NotAPicture, fit, rewritten
@@ -62,7 +62,7 @@ def test_what_is_no_picture(data: bytes) -> None:
 
 
 def test_what_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(pixels, "MOST_PIXELS", 1000)
     with pytest.raises(NotAPicture):
         rewritten(picture(size=(100, 100)))
 
