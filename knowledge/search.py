@@ -81,8 +81,8 @@ class Index:
 
     @classmethod
     def load(cls, folder: Path, entries: Iterable[Entry]) -> "Index":
-        """`folder` holds weights.npz and cues.yaml; entries may be empty. Raises WeightsError, CuesError."""
-        return cls(Weights.load(folder / "weights.npz"), Cues.load(folder / "cues.yaml"), entries)
+        """`folder` holds weights.zip and cues.yaml; entries may be empty. Raises WeightsError, CuesError."""
+        return cls(Weights.load(folder), Cues.load(folder / "cues.yaml"), entries)
 
     def ask(self, text: str | Text) -> Answer:
         message = read(text) if isinstance(text, str) else text
@@ -166,7 +166,7 @@ class _Shelf:
             counts = _counts(ways, read(entry.body))
             words = array("I", (numbers.setdefault(word, len(numbers)) for word in counts))
             counted.append(_Counted(words, array("f", counts.values())))
-        self._words = Vocabulary(numbers)
+        self._words = Vocabulary("".join(f"{word}\n" for word in numbers))
         held = Counter(word for one in counted for word in one.words)
         self._starts = array("I", accumulate((held[word] for word in range(len(numbers))), initial=0))
         self._at, self._worth = self._weighed(counted)

@@ -4,7 +4,7 @@ Knows nothing of what the words mean. A dict asks in a quarter of the time, and 
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 _NONE = -1
@@ -19,13 +19,14 @@ class Vocabulary:
 
     __slots__ = ("_slots", "_starts", "_text")
 
-    def __init__(self, words: Iterable[str]) -> None:
-        listed = list(words)
-        self._text = "".join(listed)
+    def __init__(self, text: str) -> None:
+        """`text` has one word a line; the last line ends like the others."""
+        self._text = text
         self._starts = array("I", [0])
-        self._slots = array("i", [_NONE]) * (1 << (2 * len(listed)).bit_length())
-        for number, word in enumerate(listed):
-            self._starts.append(self._starts[-1] + len(word))
+        for _ in range(text.count("\n")):
+            self._starts.append(text.index("\n", self._starts[-1]) + 1)
+        self._slots = array("i", [_NONE]) * (1 << (2 * len(self)).bit_length())
+        for number, word in enumerate(self):
             self._slots[self._free(word)] = number
 
     def _free(self, word: str) -> int:
@@ -39,14 +40,14 @@ class Vocabulary:
         return len(self._starts) - 1
 
     def __iter__(self) -> Iterator[str]:
-        return (self._text[start:end] for start, end in pairwise(self._starts))
+        return (self._text[start : end - 1] for start, end in pairwise(self._starts))
 
     def number(self, word: str) -> int | None:
         """None for a word that is not in it."""
         slots, starts, last = self._slots, self._starts, len(self._slots) - 1
         at = hash(word) & last
         while (number := slots[at]) != _NONE:
-            if self._text[starts[number] : starts[number + 1]] == word:
+            if self._text[starts[number] : starts[number + 1] - 1] == word:
                 return number
             at = (at + 1) & last
         return None
