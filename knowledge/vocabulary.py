@@ -4,7 +4,7 @@ Knows nothing of what the words mean. A dict asks in a quarter of the time, and 
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 _NONE = -1
@@ -51,3 +51,17 @@ class Vocabulary:
                 return number
             at = (at + 1) & last
         return None
+
+
+class WordWeights:
+    """Words that weigh something, as a learned list has them; never changed."""
+
+    __slots__ = ("_weights", "_words")
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._words = Vocabulary("".join(f"{word}\n" for word in weights))
+        self._weights = array("d", weights.values())
+
+    def of(self, words: Iterable[str]) -> list[float]:
+        """The weights of those that have one, in the order of the words."""
+        return [self._weights[at] for word in words if (at := self._words.number(word)) is not None]

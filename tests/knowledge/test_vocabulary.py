@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.vocabulary import Vocabulary
+from knowledge.vocabulary import Vocabulary, WordWeights
 
 _WORDS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=4)
 
@@ -32,3 +32,9 @@ def test_an_empty_one_knows_no_word() -> None:
 def test_it_answers_as_a_dict_would(words: list[str], asked: list[str]) -> None:
     vocabulary, known = holding(words), {word: number for number, word in enumerate(words)}
     assert [vocabulary.number(word) for word in (*words, *asked)] == [known.get(word) for word in (*words, *asked)]
+
+
+def test_weights_are_told_of_the_words_that_have_one() -> None:
+    weights = WordWeights({"vay": 0.5, "": -1.0, "vay nhanh": 0.1})
+    assert weights.of(["vay nhanh", "nhanh", "vay", "vay"]) == [0.1, 0.5, 0.5]
+    assert WordWeights({}).of(["vay"]) == []
