@@ -12,6 +12,7 @@ from pathlib import Path
 
 from knowledge.digits import CITIZEN, Span
 from knowledge.spans import Candidate, seen
+from knowledge.vocabulary import WordWeights
 
 FILE = "weights.tsv"
 FOLDER = Path(__file__).parent / "spans"
@@ -27,7 +28,7 @@ class JudgeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    weights: dict[str, float]
+    weights: WordWeights
     bias: float
     fingerprint: str  # of the lines that the weights were learned from
 
@@ -38,7 +39,8 @@ class Judge:
             head, *lines = (folder / FILE).read_text("utf-8").splitlines()
             rows = (line.rsplit("\t", 1) for line in lines)
             weights = {feature: float(weight) for feature, weight in rows}
-            return cls(weights, weights.pop(""), head.removeprefix("# "))
+            bias = weights.pop("")
+            return cls(WordWeights(weights), bias, head.removeprefix("# "))
         except (OSError, ValueError, KeyError) as error:
             raise JudgeError(f"{folder / FILE}: cannot be read ({error}); run: gocua learn") from error
 
@@ -57,7 +59,7 @@ class Judge:
         ]
 
     def _sum(self, features: frozenset[str]) -> float:
-        return math.fsum(self.weights[feature] for feature in features if feature in self.weights)  # in any order alike
+        return math.fsum(self.weights.of(features))  # in any order alike
 
 
 @cache

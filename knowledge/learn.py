@@ -1,27 +1,29 @@
 """Learns the topic weights from knowledge/topics, those of the judge of numbers from knowledge/spans. Build time only:
-the one user of scikit-learn.
+the one user of scikit-learn and numpy.
 
 The same data give the same file, byte for byte, on the same machine. Never run by the service.
 """
 
 import hashlib
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from knowledge import examples, judge
 from knowledge.search import OUT, TOPICS, Entry
-from knowledge.text import read, strip_marks
+from knowledge.text import Text, read, strip_marks
 from knowledge.variants import misspelt, stories
-from knowledge.weights import Weights, WeightsError, features, weighed
+from knowledge.vocabulary import Vocabulary
+from knowledge.weights import FILE, Weights, WeightsError, features, weighed
 
 Alias = tuple[str, str]  # topic, one way to ask for it
 
-WEIGHTS_FILE = "weights.npz"
 _STRENGTH = 8.0  # inverse of the regularisation
 _OUT_WEIGHT = 3.0  # of a topic's; chatter is wider than any topic
 _ALIAS_WEIGHT = 0.2  # of an utterance's: an entry has a dozen wordings, which lean on its title
@@ -67,29 +69,31 @@ def load(folder: Path) -> tuple[Utterance, ...]:
 
 
 def learn(folder: Path, entries: Iterable[Entry] = ()) -> None:
-    """Writes folder/weights.npz from the utterances and from how the entries are called and asked for."""
+    """Writes folder/weights.zip from the utterances and from how the entries are called and asked for."""
     utterances = [(one.topic, one.text) for one in load(folder)]
     aliases = _aliases(entries)
     weights = fit(utterances, aliases, _fingerprint(folder, aliases))
-    np.savez(
-        folder / WEIGHTS_FILE,
-        classes=_bytes("\n".join(weights.classes)),
-        vocabulary=_bytes("\n".join(weights.vocabulary)),
-        rarity=weights.rarity.astype(np.float16),
-        table=weights.table.astype(np.float16),
-        bias=weights.bias,
-        fingerprint=_bytes(weights.fingerprint),
-    )
+    members: dict[str, str | bytes] = {
+        "classes.txt": _text(weights.classes),
+        "vocabulary.txt": _text(weights.vocabulary),
+        "rarity.f16": np.array(weights.rarity, dtype="<f2").tobytes(),
+        "table.f16": weights.table,
+        "bias.f32": np.array(weights.bias, dtype="<f4").tobytes(),
+        "fingerprint.txt": weights.fingerprint,
+    }
+    with ZipFile(folder / FILE, "w") as file:
+        for name, content in members.items():
+            file.writestr(ZipInfo(name), content, ZIP_DEFLATED)  # a ZipInfo of one's own has no time of writing
 
 
 def stale(folder: Path, entries: Iterable[Entry] = ()) -> str | None:
     """Why the weights do not belong to today's data and what to do, or None."""
     try:
-        stored = Weights.load(folder / WEIGHTS_FILE).fingerprint
+        stored = Weights.load(folder).fingerprint
     except WeightsError as error:
         return str(error)
     if stored != _fingerprint(folder, _aliases(entries)):
-        return f"{folder / WEIGHTS_FILE}: older than the words it was learned from; run: gocua learn"
+        return f"{folder / FILE}: older than the words it was learned from; run: gocua learn"
     return None
 
 
@@ -111,12 +115,12 @@ def fit(utterances: Sequence[Alias], aliases: Sequence[Alias], mark: str) -> Wei
     from sklearn.linear_model import LogisticRegression
 
     worth = _worth(utterances, aliases)
-    blocks = [features(read(text)) for _, text in worth]
-    vocabulary, rarity = _vocabulary(blocks)
+    texts = [read(text) for _, text in worth]
+    vocabulary, rarity = _vocabulary(texts)
     classes = tuple(sorted({topic for topic, _ in worth}))
     model = LogisticRegression(C=_STRENGTH, max_iter=400, tol=1e-3)
     model.fit(
-        _matrix(blocks, vocabulary, rarity),
+        _matrix(texts, vocabulary, rarity),
         np.array([classes.index(topic) for topic, _ in worth]),
         sample_weight=_balanced(worth, len(classes)),
     )
@@ -124,8 +128,8 @@ def fit(utterances: Sequence[Alias], aliases: Sequence[Alias], mark: str) -> Wei
         classes=classes,
         vocabulary=vocabulary,
         rarity=rarity,
-        table=model.coef_.T.astype(np.float32),
-        bias=model.intercept_.astype(np.float32),
+        table=model.coef_.T.astype("<f2").tobytes(),
+        bias=tuple(model.intercept_.tolist()),
         fingerprint=mark,
     )
 
@@ -159,13 +163,12 @@ def _balanced(worth: Mapping[Alias, float], classes: int) -> NDArray[np.float64]
     )
 
 
-def _vocabulary(blocks: Sequence[tuple[Counter[str], ...]]) -> tuple[dict[str, int], NDArray[np.float32]]:
-    held_by = Counter(name for parts in blocks for part in parts for name in part)
+def _vocabulary(texts: Sequence[Text]) -> tuple[Vocabulary, "array[float]"]:
+    held_by = Counter(name for text in texts for block in features(text, str) for name in block)
     names = sorted(name for name, rows in held_by.items() if rows >= _SEEN_AT_LEAST)
-    rarity = [1 + np.log((1 + len(blocks)) / (1 + held_by[name])) for name in names]
+    rarity = [1 + np.log((1 + len(texts)) / (1 + held_by[name])) for name in names]
     # Rounded as they will be stored, so that training and run time weigh alike.
-    stored = np.array(rarity, dtype=np.float16).astype(np.float32)
-    return {name: row for row, name in enumerate(names)}, stored
+    return Vocabulary(_text(names)), array("f", np.array(rarity, dtype=np.float16))
 
 
 def learn_spans(folder: Path) -> None:
@@ -207,21 +210,19 @@ def fit_spans(rows: Sequence[examples.Example]) -> tuple[dict[str, float], float
     return dict(zip(names, map(float, model.coef_[0]), strict=True)), float(model.intercept_[0])
 
 
-def _matrix(
-    blocks: Sequence[tuple[Counter[str], ...]], vocabulary: dict[str, int], rarity: NDArray[np.float32]
-) -> object:
+def _matrix(texts: Sequence[Text], vocabulary: Vocabulary, rarity: Sequence[float]) -> object:
     from scipy.sparse import csr_array
 
-    starts, columns, values = [0], [], []
-    for parts in blocks:
-        for part in parts:
-            rows, weights = weighed(part, vocabulary, rarity)
-            columns.append(rows)
-            values.append(weights)
-        starts.append(starts[-1] + sum(len(one) for one in columns[-len(parts) :]))
-    cells = (np.concatenate(values), np.concatenate(columns), np.array(starts))
-    return csr_array(cells, shape=(len(blocks), len(vocabulary)))
+    starts, columns, values = [0], array("i"), array("f")
+    for text in texts:
+        for block in features(text, vocabulary.number):
+            columns.extend(block)
+            values.extend(weighed(block, rarity))
+        starts.append(len(columns))
+    cells = (np.array(values), np.array(columns), np.array(starts))
+    return csr_array(cells, shape=(len(texts), len(vocabulary)))
 
 
-def _bytes(text: str) -> NDArray[np.uint8]:
-    return np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
+def _text(names: Iterable[str]) -> str:
+    """One name a line."""
+    return "".join(f"{name}\n" for name in names)

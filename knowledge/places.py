@@ -11,7 +11,7 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Literal
 
-from knowledge.place_index import COMMUNE_COLUMNS, PROVINCE_COLUMNS, Index, PlacePackError, Unit, load_index, rows
+from knowledge.place_index import COMMUNE_COLUMNS, PROVINCE_COLUMNS, Index, Pack, PlacePackError, Unit, load_index
 from knowledge.place_match import MAX_COMMUNES, Match, match
 from knowledge.place_reading import COMMUNE
 from knowledge.place_text import COMMUNE_KINDS
@@ -80,20 +80,21 @@ class Gazetteer:
     @classmethod
     def load(cls, folder: Path = PLACES_FOLDER) -> "Gazetteer":
         """Raises PlacePackError naming the file when the pack is incomplete."""
+        pack = Pack(folder)
         provinces = {
             code: _titled(kind, name)
-            for code, kind, name, _, valid_to in rows(folder, "provinces", PROVINCE_COLUMNS)
+            for code, kind, name, _, valid_to in pack.rows("provinces", PROVINCE_COLUMNS)
             if not valid_to
         }
         communes = {
-            code: Commune(code, _titled(kind, name), province, provinces[province], float(lat), float(lon))
-            for code, kind, name, province, lat, lon, _, valid_to in rows(folder, "communes", COMMUNE_COLUMNS)
+            code: Commune(code, pack.one(_titled(kind, name)), province, provinces[province], float(lat), float(lon))
+            for code, kind, name, province, lat, lon, _, valid_to in pack.rows("communes", COMMUNE_COLUMNS)
             if not valid_to
         }
         version = folder / "VERSION"
         if not version.is_file():
             raise PlacePackError(f"{version} is missing: build the pack with `python bench/build_places.py`")
-        return cls(load_index(folder), communes, version.read_text(encoding="utf-8").strip())
+        return cls(load_index(pack), communes, version.read_text(encoding="utf-8").strip())
 
     def find(self, text: str, home: Iterable[str] = ()) -> Found:
         """`home`: codes of today's provinces; they choose among namesakes only where the text names no province."""

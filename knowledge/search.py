@@ -4,18 +4,18 @@ Pure after Index.load. Never decides what is sent: the bands are advice, and a p
 """
 
 import math
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from heapq import nsmallest
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from knowledge.cues import Cues, looks_pasted
 from knowledge.text import URL_TOKEN, Text, fold, read
+from knowledge.vocabulary import Vocabulary
 from knowledge.weights import Weights
 
 Kind = Literal["flow", "article"]
@@ -81,8 +81,8 @@ class Index:
 
     @classmethod
     def load(cls, folder: Path, entries: Iterable[Entry]) -> "Index":
-        """`folder` holds weights.npz and cues.yaml; entries may be empty. Raises WeightsError, CuesError."""
-        return cls(Weights.load(folder / "weights.npz"), Cues.load(folder / "cues.yaml"), entries)
+        """`folder` holds weights.zip and cues.yaml; entries may be empty. Raises WeightsError, CuesError."""
+        return cls(Weights.load(folder), Cues.load(folder / "cues.yaml"), entries)
 
     def ask(self, text: str | Text) -> Answer:
         message = read(text) if isinstance(text, str) else text
@@ -103,8 +103,10 @@ class Index:
         logits = self._weights.logits(message)
         cues = min(len(self._cues.scam.found_in(message.folded)), _CUES_COUNTED)
         logits[self._weights.classes.index(SCAM_TOPIC)] += _CUE_BOOST * cues
-        powers = np.exp(logits - logits.max())
-        return dict(zip(self._weights.classes, (powers / powers.sum()).tolist(), strict=True))
+        most = max(logits)
+        powers = [math.exp(logit - most) for logit in logits]
+        total = sum(powers)
+        return {topic: power / total for topic, power in zip(self._weights.classes, powers, strict=True)}
 
 
 def _backed(chances: dict[str, float], best: dict[str, float]) -> dict[str, float]:
@@ -134,67 +136,86 @@ def _judged(best: str, chances: dict[str, float], wants_person: bool) -> tuple[s
     return OUT, chances[OUT], "none"
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """An entry's words, by number, and how often each stands there."""
+
+    words: "array[int]"
+    counts: "array[float]"
+
+
 class _Shelf:
-    """BM25 over the words of flows and articles, title and other wordings counting more than the body."""
+    """BM25 over the words of flows and articles, title and other wordings counting more than the body.
+
+    Flat, since there are 70,000 pairs of word and entry: those of word n stand in `_at` and `_worth` from `_starts`[n]
+    on, the entry by its place in the list and what the word adds to its score.
+    """
 
     def __init__(self, entries: tuple[Entry, ...], stop: frozenset[str]) -> None:
         self._entries = entries
         self._stop = stop
         self._by_name: dict[str, list[int]] = defaultdict(list)
-        by_topic: dict[str, list[int]] = defaultdict(list)
-        counted: list[dict[str, float]] = []
+        self._by_topic: dict[str, list[int]] = defaultdict(list)
+        numbers: dict[str, int] = {}
+        counted: list[_Counted] = []
         for at, entry in enumerate(entries):
-            by_topic[entry.topic].append(at)
+            self._by_topic[entry.topic].append(at)
             ways = [read(text) for text in (entry.title, *entry.asked_as)]
             for name in dict.fromkeys(_name(way) for way in ways):
                 self._by_name[name].append(at)
-            counted.append(_counts(ways, read(entry.body)))
-        self._by_topic = {topic: np.array(places) for topic, places in by_topic.items()}
-        self._worth = self._weighed(counted)
+            counts = _counts(ways, read(entry.body))
+            words = array("I", (numbers.setdefault(word, len(numbers)) for word in counts))
+            counted.append(_Counted(words, array("f", counts.values())))
+        self._words = Vocabulary("".join(f"{word}\n" for word in numbers))
+        held = Counter(word for one in counted for word in one.words)
+        self._starts = array("I", accumulate((held[word] for word in range(len(numbers))), initial=0))
+        self._at, self._worth = self._weighed(counted)
 
     def called(self, message: Text) -> frozenset[int]:
         """The entries, by their place in the list, that are titled or asked for in exactly these words."""
         return frozenset(self._by_name.get(_name(message), ()))
 
-    def scores(self, folded: str) -> NDArray[np.float32]:
+    def scores(self, folded: str) -> list[float]:
         """One an entry; 0 for those that share no telling word."""
-        scores = np.zeros(len(self._entries), dtype=np.float32)
-        told = np.zeros(len(self._entries), dtype=bool)
+        telling, others = [0.0] * len(self._entries), [0.0] * len(self._entries)
         for word in dict.fromkeys(_words(folded)):
-            if word in self._worth:
-                places, worth = self._worth[word]
-                scores[places] += worth
-                if " " not in word and word not in self._stop:
-                    told[places] = True
-        return np.where(told, scores, np.float32(0))
+            if (number := self._words.number(word)) is not None:
+                held = slice(self._starts[number], self._starts[number + 1])
+                scores = others if " " in word or word in self._stop else telling
+                for at, worth in zip(self._at[held], self._worth[held], strict=True):
+                    scores[at] += worth
+        return [told + more if told else 0.0 for told, more in zip(telling, others, strict=True)]
 
-    def best_of_topics(self, scores: NDArray[np.float32]) -> dict[str, float]:
+    def best_of_topics(self, scores: list[float]) -> dict[str, float]:
         """The best score in each topic that has entries."""
-        return {topic: float(scores[places].max()) for topic, places in self._by_topic.items()}
+        return {topic: max(map(scores.__getitem__, places)) for topic, places in self._by_topic.items()}
 
-    def best(self, scores: NDArray[np.float32], chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
+    def best(self, scores: list[float], chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
         """Up to three: the called ones, then the best score times its topic's chance and doubt; ties in list order."""
-        ranked = [
-            (at not in called, -score * (chances[self._entries[at].topic] + _DOUBT), at)
-            for at, score in enumerate(scores.tolist())
+        ranked = (
+            (at not in called, -score * (chances[entry.topic] + _DOUBT), at)
+            for at, (score, entry) in enumerate(zip(scores, self._entries, strict=True))
             if score > 0 or at in called
-        ]
-        chosen = [self._entries[at] for _, _, at in sorted(ranked)[:_MOST_HITS]]
+        )
+        chosen = [self._entries[at] for _, _, at in nsmallest(_MOST_HITS, ranked)]
         return tuple(Hit(entry.kind, entry.id, entry.title) for entry in chosen)
 
-    def _weighed(self, counted: list[dict[str, float]]) -> dict[str, tuple[NDArray[np.intp], NDArray[np.float32]]]:
-        """Each word's entries, by their place in the list, and what the word adds to their scores."""
-        usual = sum(sum(one.values()) for one in counted) / max(len(counted), 1)
-        held: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    def _weighed(self, counted: list["_Counted"]) -> tuple["array[int]", "array[float]"]:
+        """All words' entries, by their place in the list, and what the word adds to their scores."""
+        usual = sum(sum(one.counts) for one in counted) / max(len(counted), 1)
+        rarities = array("f", (self._rarity(word, number) for number, word in enumerate(self._words)))
+        places, worths = array("I", bytes(4 * self._starts[-1])), array("f", bytes(4 * self._starts[-1]))
+        free = self._starts[:]
         for at, one in enumerate(counted):
-            for word, count in _saturated(one, usual).items():
-                held[word].append((at, count))
-        worth = {}
-        for word, rows in held.items():
-            rarity = self._share(word) * math.log(1 + (len(counted) - len(rows) + 0.5) / (len(rows) + 0.5))
-            places, counts = zip(*rows, strict=True)
-            worth[word] = (np.array(places), np.array(counts, dtype=np.float32) * np.float32(rarity))
-        return worth
+            for number, count in zip(one.words, _saturated(one.counts, usual), strict=True):
+                places[free[number]] = at
+                worths[free[number]] = count * rarities[number]
+                free[number] += 1
+        return places, worths
+
+    def _rarity(self, word: str, number: int) -> float:
+        held = self._starts[number + 1] - self._starts[number]
+        return self._share(word) * math.log(1 + (len(self._entries) - held + 0.5) / (held + 0.5))
 
     def _share(self, word: str) -> float:
         if " " in word:
@@ -221,7 +242,7 @@ def _words(folded: str) -> list[str]:
     return words + [f"{one} {following}" for one, following in pairwise(words)]
 
 
-def _saturated(counts: dict[str, float], usual: float) -> dict[str, float]:
-    length = sum(counts.values()) / usual if usual else 1.0
+def _saturated(counts: Sequence[float], usual: float) -> list[float]:
+    length = sum(counts) / usual if usual else 1.0
     damping = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length)
-    return {word: count * (_SATURATION + 1) / (count + damping) for word, count in counts.items()}
+    return [count * (_SATURATION + 1) / (count + damping) for count in counts]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 
+from knowledge.vocabulary import WordWeights
+
 FILE = "wording.tsv"
 _SCALE = 4.0
 _NUMBER = re.compile(r"\d+")
@@ -24,7 +26,7 @@ _PEOPLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    weights: dict[str, float]
+    weights: WordWeights
     bias: float
 
     @classmethod
@@ -32,11 +34,12 @@ class Wording:
         """Reads `wording.tsv`: a feature and its weight a line, by a tab; the empty feature is the bias."""
         rows = (line.split("\t") for line in (folder / FILE).read_text("utf-8").splitlines() if line[:1] != "#")
         weights = {feature: float(weight) for feature, weight in rows}
-        return cls(weights, weights.pop("", 0.0))
+        bias = weights.pop("", 0.0)
+        return cls(WordWeights(weights), bias)
 
     def score(self, folded: str, marks: Iterable[str]) -> float:
         """A logit: above 0 worded like a scam, below 0 not. An empty message is the bias."""
-        known = [self.weights[feature] for feature in features(folded, marks) if feature in self.weights]
+        known = self.weights.of(features(folded, marks))
         return self.bias + sum(known) * scale(len(known))
 
 

@@ -1,7 +1,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rapidfuzz import fuzz, process
 
@@ -10,7 +9,7 @@ from knowledge import articles
 from knowledge.learn import UtteranceError, learn, load, stale
 from knowledge.search import OUT, TOPICS, Entry, Index
 from knowledge.text import read
-from knowledge.weights import Weights, WeightsError
+from knowledge.weights import FILE, Weights, WeightsError
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "knowledge" / "topics"
@@ -142,7 +141,7 @@ def test_a_read_message_answers_like_its_raw_text(index: Index) -> None:
 
 
 def test_every_topic_is_a_class_of_the_weights_and_has_enough_utterances() -> None:
-    assert Weights.load(FOLDER / "weights.npz").classes == tuple(sorted((*TOPICS, OUT)))
+    assert Weights.load(FOLDER).classes == tuple(sorted((*TOPICS, OUT)))
     counted = {topic: sum(one.topic == topic for one in load(FOLDER)) for topic in (*TOPICS, OUT)}
     assert min(counted[topic] for topic in TOPICS) >= 40
     assert counted[OUT] >= 400
@@ -173,13 +172,15 @@ def small(tmp_path: Path) -> Path:
 
 def test_learning_twice_gives_the_same_bytes_and_fresh_weights(small: Path) -> None:
     learn(small, ENTRIES)
-    once = (small / "weights.npz").read_bytes()
+    once = (small / FILE).read_bytes()
     learn(small, ENTRIES)
-    assert (small / "weights.npz").read_bytes() == once
+    assert (small / FILE).read_bytes() == once
     assert stale(small, ENTRIES) is None
-    weights = Weights.load(small / "weights.npz")
-    assert weights.classes[int(np.argmax(weights.logits(read("bang lai"))))] == "gplx"
-    assert weights.classes[int(np.argmax(weights.logits(read("quen mat khau"))))] == "vneid"
+    weights = Weights.load(small)
+    for text, topic in (("bang lai", "gplx"), ("quen mat khau", "vneid")):
+        logits = weights.logits(read(text))
+        assert weights.classes[logits.index(max(logits))] == topic
+    assert weights.logits(read("@")) == list(weights.bias)
 
 
 def test_weights_are_stale_when_their_data_changed(small: Path) -> None:
@@ -199,6 +200,12 @@ def test_bad_training_data_is_told(small: Path) -> None:
         load(small.parent / "nowhere")
 
 
-def test_missing_weights_say_how_to_make_them(tmp_path: Path) -> None:
+def test_missing_or_broken_weights_say_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="gocua learn"):
         Index.load(tmp_path, [])
+    whole = (FOLDER / FILE).read_bytes()
+    half = whole[: len(whole) // 2]
+    for broken in (b"", b"no archive", half, whole[:5000] + bytes(5000) + whole[10_000:]):
+        (tmp_path / FILE).write_bytes(broken)
+        with pytest.raises(WeightsError, match=r"weights\.zip.*gocua learn"):
+            Weights.load(tmp_path)
