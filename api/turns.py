@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,7 +33,6 @@ from api import (
     morning,
     notices,
     outbox,
-    states,
     surveys,
 )
 from api.ahead import Ahead
@@ -350,7 +350,9 @@ class _Work:
         """The open events of one conversation, in order, up to the first that has to wait."""
         channel, _, chat = stored.key.partition(":")
         blank = stored.state == "{}"
-        before = state = Conversation(channel=channel, chat=chat) if blank else states.read(stored.state)
+        before = state = (
+            Conversation(channel=channel, chat=chat) if blank else record.read_text(Conversation, stored.state)
+        )
         name, heard_at = stored.name, stored.heard_at
         for row in albums.whole(rows):
             if row.next_at > self.now or (self.alone and self.done):
@@ -499,8 +501,8 @@ class _Work:
 
     def _save(self, key: str, before: Conversation, state: Conversation, name: str, heard_at: datetime | None) -> None:
         self.saved.append(
-            {"row": key, "state": states.written(state), "epoch": state.epoch, "name": name, "heard": heard_at,
-             "updated_at": self.now}
+            {"row": key, "state": orjson.Fragment(record.text(state)), "epoch": state.epoch, "name": name,
+             "heard": heard_at, "updated_at": self.now}
         )  # fmt: skip
         if state.epoch != before.epoch:
             self.moved.append((key, state.epoch))
