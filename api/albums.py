@@ -5,9 +5,10 @@ writes none.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 #: the pieces of an album come within about a second of each other
 GATHER = timedelta(seconds=1.2)
@@ -15,8 +16,7 @@ GATHER = timedelta(seconds=1.2)
 PIECE = {"kind": "AlbumPiece"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """A row of the inbox, or the rows of one album as the first of them; `pieces` are the ids of the others."""
 
     id: int

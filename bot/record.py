@@ -1,14 +1,17 @@
 """Conversations, events and effects as JSON values and back: what is stored can always be read again.
 
 A union member is written with a "kind". Fields at their default are left out, so records stay small and a field that
-is added later needs no migration; keys that a newer version wrote are dropped. Moments are RFC 3339.
+is added later needs no migration. Two versions may work side by side: of what the newer one wrote, the older drops the
+fields that it does not know and those whose value it does not understand. Moments are RFC 3339.
 """
 
+import contextlib
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 import msgspec
+from msgspec import structs
 
 from bot import model
 from bot.model import Noun
@@ -27,8 +30,11 @@ def to_json(value: Noun) -> dict[str, Any]:
 
 
 def read(cls: type[N], data: Mapping[str, Any]) -> N:
-    """From what to_json made of it. Raises msgspec.ValidationError, which names the field."""
-    return msgspec.convert(data, cls)
+    """From what to_json made of it. Raises msgspec.ValidationError when a field that has no default cannot be read."""
+    try:
+        return msgspec.convert(data, cls)
+    except msgspec.ValidationError:
+        return msgspec.convert(_understood(cls, data), cls)
 
 
 def text(value: Noun) -> bytes:
@@ -38,7 +44,20 @@ def text(value: Noun) -> bytes:
 
 def read_text(cls: type[N], data: str) -> N:
     """From what `text` made of it. Raises as `read` does."""
-    return msgspec.json.decode(data, type=cls)
+    try:
+        return msgspec.json.decode(data, type=cls)
+    except msgspec.ValidationError:
+        return read(cls, msgspec.json.decode(data))
+
+
+def _understood(cls: type[N], data: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for field in structs.fields(cls):
+        if field.name in data:
+            with contextlib.suppress(msgspec.ValidationError):
+                msgspec.convert(data[field.name], field.type)
+                kept[field.name] = data[field.name]
+    return kept
 
 
 def event(data: Mapping[str, Any]) -> model.Event:

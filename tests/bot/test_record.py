@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_args, get_origin
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +79,26 @@ def test_what_a_newer_version_wrote_is_dropped() -> None:
     assert record.read(model.Conversation, stored) == model.Conversation(
         channel="web", chat="1", place=model.Place(commune="25750")
     )
+
+
+def test_a_value_that_only_a_newer_version_understands_is_dropped() -> None:
+    stored = {
+        "channel": "web",
+        "chat": "1",
+        "case": "asleep",
+        "misses": 2,
+        "place": {"commune": "25750", "how": "star"},
+    }
+    known = model.Conversation(channel="web", chat="1", misses=2)
+    assert record.read(model.Conversation, stored) == known
+    assert record.read_text(model.Conversation, json.dumps(stored)) == known
+    said = {"kind": "MemberSaid", "case": 1, "member": "chị Lan", "text": "Dạ", "attachments": [{"kind": "hologram"}]}
+    assert record.event(said) == model.MemberSaid(case=1, member="chị Lan", text="Dạ")
+
+
+def test_what_lacks_the_essential_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="text"):
+        record.event({"kind": "MemberSaid", "case": 1, "member": "chị Lan", "text": 7})
 
 
 def test_an_unknown_kind_is_refused() -> None:
