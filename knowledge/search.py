@@ -154,7 +154,7 @@ class _Shelf:
     def __init__(self, entries: tuple[Entry, ...], stop: frozenset[str]) -> None:
         self._entries = entries
         self._stop = stop
-        self._by_name: dict[str, list[int]] = defaultdict(list)
+        self._by_name: dict[str, tuple[int, ...]] = {}
         self._by_topic: dict[str, list[int]] = defaultdict(list)
         numbers: dict[str, int] = {}
         counted: list[_Counted] = []
@@ -162,7 +162,7 @@ class _Shelf:
             self._by_topic[entry.topic].append(at)
             ways = [read(text) for text in (entry.title, *entry.asked_as)]
             for name in dict.fromkeys(_name(way) for way in ways):
-                self._by_name[name].append(at)
+                self._by_name[name] = (*self._by_name.get(name, ()), at)
             counts = _counts(ways, read(entry.body))
             words = array("I", (numbers.setdefault(word, len(numbers)) for word in counts))
             counted.append(_Counted(words, array("f", counts.values())))
