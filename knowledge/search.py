@@ -8,7 +8,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
+from heapq import nlargest
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
@@ -192,12 +192,12 @@ class _Shelf:
 
     def best(self, scores: list[float], chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
         """Up to three: the called ones, then the best score times its topic's chance and doubt; ties in list order."""
-        ranked = (
-            (at not in called, -score * (chances[entry.topic] + _DOUBT), at)
-            for at, (score, entry) in enumerate(zip(scores, self._entries, strict=True))
-            if score > 0 or at in called
-        )
-        chosen = [self._entries[at] for _, _, at in nsmallest(_MOST_HITS, ranked)]
+        weight = {topic: chance + _DOUBT for topic, chance in chances.items()}
+        worth = [score * weight[entry.topic] for score, entry in zip(scores, self._entries, strict=True)]
+        found = nlargest(_MOST_HITS + len(called), range(len(worth)), key=worth.__getitem__)
+        first = sorted(called, key=lambda at: (-worth[at], at))
+        others = [at for at in found if worth[at] > 0 and at not in called]
+        chosen = [self._entries[at] for at in (*first, *others)[:_MOST_HITS]]
         return tuple(Hit(entry.kind, entry.id, entry.title) for entry in chosen)
 
     def _weighed(self, counted: list["_Counted"]) -> tuple["array[int]", "array[float]"]:
