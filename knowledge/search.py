@@ -8,7 +8,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
+from heapq import nlargest
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
@@ -154,7 +154,7 @@ class _Shelf:
     def __init__(self, entries: tuple[Entry, ...], stop: frozenset[str]) -> None:
         self._entries = entries
         self._stop = stop
-        self._by_name: dict[str, list[int]] = defaultdict(list)
+        self._by_name: dict[str, tuple[int, ...]] = {}
         self._by_topic: dict[str, list[int]] = defaultdict(list)
         numbers: dict[str, int] = {}
         counted: list[_Counted] = []
@@ -162,7 +162,7 @@ class _Shelf:
             self._by_topic[entry.topic].append(at)
             ways = [read(text) for text in (entry.title, *entry.asked_as)]
             for name in dict.fromkeys(_name(way) for way in ways):
-                self._by_name[name].append(at)
+                self._by_name[name] = (*self._by_name.get(name, ()), at)
             counts = _counts(ways, read(entry.body))
             words = array("I", (numbers.setdefault(word, len(numbers)) for word in counts))
             counted.append(_Counted(words, array("f", counts.values())))
@@ -192,12 +192,12 @@ class _Shelf:
 
     def best(self, scores: list[float], chances: dict[str, float], called: frozenset[int]) -> tuple[Hit, ...]:
         """Up to three: the called ones, then the best score times its topic's chance and doubt; ties in list order."""
-        ranked = (
-            (at not in called, -score * (chances[entry.topic] + _DOUBT), at)
-            for at, (score, entry) in enumerate(zip(scores, self._entries, strict=True))
-            if score > 0 or at in called
-        )
-        chosen = [self._entries[at] for _, _, at in nsmallest(_MOST_HITS, ranked)]
+        weight = {topic: chance + _DOUBT for topic, chance in chances.items()}
+        worth = [score * weight[entry.topic] for score, entry in zip(scores, self._entries, strict=True)]
+        found = nlargest(_MOST_HITS + len(called), range(len(worth)), key=worth.__getitem__)
+        first = sorted(called, key=lambda at: (-worth[at], at))
+        others = [at for at in found if worth[at] > 0 and at not in called]
+        chosen = [self._entries[at] for at in (*first, *others)[:_MOST_HITS]]
         return tuple(Hit(entry.kind, entry.id, entry.title) for entry in chosen)
 
     def _weighed(self, counted: list["_Counted"]) -> tuple["array[int]", "array[float]"]:

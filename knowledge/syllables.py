@@ -83,7 +83,7 @@ def place_tone(syllable: str, tone: str) -> str:
     return unicodedata.normalize("NFC", onset + marked + final)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4096)
 def mend(word: str) -> str:
     """One spelling for each marked syllable ("hoà" -> "hòa", "đuợc" -> "được"); any other word as it came."""
     if word.isascii():
@@ -98,7 +98,7 @@ def mend(word: str) -> str:
     return decoded.syllable if decoded else word
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4096)
 def decode_telex(word: str) -> Decoded | None:
     """The syllable whose raw Telex keys `word` holds, keys in any order ("nguofwi"); None if there is none."""
     if not (word.isascii() and word.isalpha()) or word in _BARE or word[0] in "fjwz":
@@ -139,7 +139,6 @@ def _shaped(letters: str, toned: bool) -> list[tuple[str, bool]]:
     return [(_BY_KEYS[bare, shape], neat) for bare, shape, neat in options if (bare, shape) in _BY_KEYS]
 
 
-@lru_cache(maxsize=20_000)
 def decode_vni(word: str) -> Decoded | None:
     """The syllable whose raw VNI keys `word` holds ("d9ang1"). Sure when a digit stands inside the word or there
     are two of them: "quan1" may be a district."""

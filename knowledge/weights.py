@@ -74,20 +74,20 @@ def features(text: Text, known: Callable[[str], _Known | None]) -> Iterator[Coun
     `known` is asked what to call each of them, or None for one that does not count.
     """
     words = ["0" if word.isdigit() else word for word in text.folded.split()]
-    yield _counts((*words, *(f"{one} {next_}" for one, next_ in pairwise(words))), known)
+    yield Counter(_called((*words, *(f"{one} {next_}" for one, next_ in pairwise(words))), known))
     yield Counter(chain.from_iterable(_letter_runs(word, known) for word in words))
-    yield _counts((f"^{token}" for token in text.tokens if not token.isascii()), known)
+    yield Counter(_called((f"^{token}" for token in text.tokens if not token.isascii()), known))
 
 
-def _counts(names: Iterable[str], known: Callable[[str], _Known | None]) -> Counter[_Known]:
-    return Counter(feature for name in names if (feature := known(name)) is not None)
+def _called(names: Iterable[str], known: Callable[[str], _Known | None]) -> Iterator[_Known]:
+    return (feature for name in names if (feature := known(name)) is not None)
 
 
 @lru_cache(maxsize=2048)  # all common syllables, at up to 700 bytes each
 def _letter_runs(word: str, known: Callable[[str], _Known | None]) -> tuple[_Known, ...]:
     padded = f"_{word}_"
     runs = (f"~{padded[i : i + n]}" for n in _GRAM_LENGTHS for i in range(len(padded) - n + 1))
-    return tuple(_counts(runs, known).elements())
+    return tuple(_called(runs, known))
 
 
 def weighed(block: Mapping[int, int], rarity: Sequence[float]) -> list[float]:
