@@ -249,6 +249,7 @@ def _url(address: str) -> URL:
     return URL(address)
 
 
+@lru_cache(256)
 def _kind(path: str) -> str:
     """What a call is, without the token that may stand in its path: "sendMessage", "oa/message/cs"."""
     parts = path.partition("?")[0].strip("/").split("/")

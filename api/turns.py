@@ -180,6 +180,7 @@ class Turns:
     def __init__(self, house: House) -> None:
         self.house = house
         self.ahead = Ahead(house.store, self._turn)
+        self._near: Desk | None = None
 
     async def run(self) -> None:
         """Until cancelled: take what is there, then wait for news."""
@@ -224,8 +225,15 @@ class Turns:
 
     def _turn(self, only: str = "") -> Work[Batch]:
         """One transaction of turns. `only`: the first event of this conversation."""
+        house, near = self.house, self._desk()
+        return lambda connection: take(connection, near, house.now(), only)
+
+    def _desk(self) -> Desk:
+        """Made once for each library."""
         house = self.house
-        near = Desk(
+        if self._near is not None and self._near.library is house.shelf.library:
+            return self._near
+        self._near = Desk(
             library=house.shelf.library,
             hours=Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour),
             team_chat=house.settings.telegram_team_chat,
@@ -236,7 +244,7 @@ class Turns:
             windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
             merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
         )
-        return lambda connection: take(connection, near, house.now(), only)
+        return self._near
 
     async def _told(self, batch: Batch, *, sent: bool) -> None:
         """Who waits on it hears of it. `sent`: the sender's round is behind it already."""
