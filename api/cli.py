@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import click
 import sqlalchemy as sa
-import typer
 import uvicorn
 
 from api import auth, doctor, logs, main, schema, terminal, versions, zalo_connect
@@ -29,22 +29,39 @@ if TYPE_CHECKING:
 
 _member = Member.__table__  # type: ignore[attr-defined]
 
-app = typer.Typer(help="Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng.", no_args_is_help=True)
-member_app = typer.Typer(help="Người của tổ.", no_args_is_help=True)
-app.add_typer(member_app, name="member")
-members_app = typer.Typer(help="Danh sách người của tổ, từ Excel hoặc CSV.", no_args_is_help=True)
-app.add_typer(members_app, name="members")
-zalo_app = typer.Typer(help="Zalo Official Account.", no_args_is_help=True)
-app.add_typer(zalo_app, name="zalo")
-channel_app = typer.Typer(help="Các kênh: Zalo OA, Zalo Bot, Messenger, Telegram.", no_args_is_help=True)
-app.add_typer(channel_app, name="channel")
+_PATH = click.Path(path_type=Path)
+_words = click.argument("text", nargs=-1, help="What a resident types.")
+_jsonl = click.option("--jsonl", is_flag=True, help='One {"text": ...} a line in, one answer a line out.')
 
-Jsonl = Annotated[bool, typer.Option("--jsonl", help='One {"text": ...} a line in, one answer a line out.')]
+
+@click.group(context_settings={"max_content_width": 120})
+def app() -> None:
+    """Gõ Cửa: trợ lý trò chuyện của Tổ công nghệ số cộng đồng."""
+
+
+@app.group()
+def member() -> None:
+    """Người của tổ."""
+
+
+@app.group()
+def members() -> None:
+    """Danh sách người của tổ, từ Excel hoặc CSV."""
+
+
+@app.group()
+def zalo() -> None:
+    """Zalo Official Account."""
+
+
+@app.group()
+def channel() -> None:
+    """Các kênh: Zalo OA, Zalo Bot, Messenger, Telegram."""
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
+    click.echo(message, err=True)
+    sys.exit(1)
 
 
 def _settings(**given: object) -> Settings:
@@ -55,11 +72,10 @@ def _settings(**given: object) -> Settings:
 
 
 @app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample directory.")] = False,
-) -> None:
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+@click.option("--demo", is_flag=True, help="Fill an empty database with a sample directory.")
+def serve(host: str, port: int, demo: bool) -> None:
     """Run the whole service: web chat, console, channels."""
     settings = _settings(**({"demo": True} if demo else {}))
     logs.start()
@@ -69,15 +85,15 @@ def serve(
     except (FlowError, schema.SchemaError, StoreLocked, ValueError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa chạy được: {error}")
     base = settings.public_url or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 only compared
-    typer.echo(f"Trang trò chuyện:  {base}/")
-    typer.echo(f"Bàn của tổ:        {base}/team")
+    click.echo(f"Trang trò chuyện:  {base}/")
+    click.echo(f"Bàn của tổ:        {base}/team")
     with house.store.engine.begin() as connection:
         first = connection.execute(sa.select(_member.c.id, _member.c.name).order_by(_member.c.id)).first()
         if first is None:
-            typer.echo("Chưa có danh sách tổ và thành viên: chạy với --demo để xem thử (docs/operating.md).")
+            click.echo("Chưa có danh sách tổ và thành viên: chạy với --demo để xem thử (docs/operating.md).")
         elif settings.demo:
             link = auth.make_link(connection, first.id, house.now(), base)
-            typer.echo(f"Vào thử bằng tên {first.name} (đường dẫn dùng một lần): {link}")
+            click.echo(f"Vào thử bằng tên {first.name} (đường dẫn dùng một lần): {link}")
     sys.stdout.flush()
     main.settle_memory()
     sys.setswitchinterval(0.002)  # the writing thread comes back from the disk into a busy interpreter: sooner its turn
@@ -96,47 +112,45 @@ def _brought_up_to_date(settings: Settings) -> None:
 
 
 @app.command()
-def chat(
-    record: Annotated[Path | None, typer.Option(help="Write the talk as a transcript to this file.")] = None,
-) -> None:
+@click.option("--record", type=_PATH, help="Write the talk as a transcript to this file.")
+def chat(record: Path | None) -> None:
     """Talk to the bot in the terminal."""
     settings = _settings()
     library = load(Folders(), home=settings.home_provinces)
-    terminal.talk(library, main.utc_now, input, typer.echo, record)
+    terminal.talk(library, main.utc_now, input, click.echo, record)
 
 
 @app.command()
-def check(
-    files: Annotated[list[Path] | None, typer.Argument(help="Tell of these files alone.")] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="First mend what needs no judgement, in place.")] = False,
-    coverage: Annotated[bool, typer.Option("--coverage", help="Also steps that no transcript shows.")] = False,
-) -> None:
+@click.argument("files", nargs=-1, type=_PATH, help="Tell of these files alone.")
+@click.option("--fix", is_flag=True, help="First mend what needs no judgement, in place.")
+@click.option("--coverage", is_flag=True, help="Also steps that no transcript shows.")
+def check(files: tuple[Path, ...], fix: bool, coverage: bool) -> None:
     """Look for mistakes in flows and articles: file, line, step, what to do. Exit 1 when there are errors."""
     from bot import check as content
 
     if fix:
         for path in content.fix(Folders()):
-            typer.echo(f"Đã sửa giùm: {_from_here(path)}")
-    wanted = {str(path.resolve()) for path in files or ()}
+            click.echo(f"Đã sửa giùm: {_from_here(path)}")
+    wanted = {str(path.resolve()) for path in files}
     problems = (*content.check(Folders(), CHANNELS, main.utc_now().date()), *(_uncovered() if coverage else ()))
     shown = [one for one in problems if not wanted or str(Path(one.file).resolve()) in wanted]
     for problem in shown:
         told = replace(problem, file=_from_here(Path(problem.file)))
-        typer.echo(f"{told}" if problem.level == "error" else f"{told} (nên sửa)")
+        click.echo(f"{told}" if problem.level == "error" else f"{told} (nên sửa)")
     for line in _left_behind():
-        typer.echo(line)
+        click.echo(line)
     errors = sum(one.level == "error" for one in shown)
     if errors:
         _fail(f"{errors} chỗ phải sửa, {len(shown) - errors} chỗ nên sửa.")
-    typer.echo("Nội dung không có lỗi." + (f" {len(shown)} chỗ nên sửa." if shown else ""))
+    click.echo("Nội dung không có lỗi." + (f" {len(shown)} chỗ nên sửa." if shown else ""))
 
 
-@app.command(name="schema")
+@app.command("schema")
 def schema_command() -> None:
     """Print the flow language as a JSON Schema, for editors: docs/flow.schema.json."""
     from bot.flow_schema import schema_text
 
-    typer.echo(schema_text(), nl=False)
+    click.echo(schema_text(), nl=False)
 
 
 def _uncovered() -> tuple[Problem, ...]:
@@ -194,14 +208,15 @@ def migrate() -> None:
         before, after = schema.migrate(engine)
     except (schema.SchemaError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa nâng cấp được: {error}")
-    typer.echo(f"{before or '(trống)'} -> {after}")
+    click.echo(f"{before or '(trống)'} -> {after}")
 
 
 @app.command()
-def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write; an older one of that name is replaced.")],
-    verify: Annotated[bool, typer.Option(help="Restore it into a scratch database and compare.")] = True,
-) -> None:
+@click.argument("file", type=_PATH, help="The file to write; an older one of that name is replaced.")
+@click.option(
+    "--verify/--no-verify", default=True, show_default=True, help="Restore it into a scratch database and compare."
+)
+def backup(file: Path, verify: bool) -> None:
     """Copy database, pictures, files and keys into one file, while the service runs."""
     from api import backup as copying
 
@@ -211,18 +226,17 @@ def backup(
     except (copying.BackupBroken, OSError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa sao lưu được: {error}")
     checked = "đã thử khôi phục, khớp từng dòng" if verify else "chưa thử khôi phục"
-    typer.echo(f"Đã ghi {file} ({file.stat().st_size / 1e6:.1f} MB): {_told(copy)}; {checked}.")
+    click.echo(f"Đã ghi {file} ({file.stat().st_size / 1e6:.1f} MB): {_told(copy)}; {checked}.")
     if copy.media_missing:
-        typer.echo(f"{copy.media_missing} tệp không còn trên đĩa (vừa bị xoá), không có trong bản sao.")
+        click.echo(f"{copy.media_missing} tệp không còn trên đĩa (vừa bị xoá), không có trong bản sao.")
     if not settings.backup_key.get_secret_value():
-        typer.echo("Chưa mã hoá: ai có tệp này là đọc được lời bà con và khoá của các kênh. Đặt GOCUA_BACKUP_KEY.")
+        click.echo("Chưa mã hoá: ai có tệp này là đọc được lời bà con và khoá của các kênh. Đặt GOCUA_BACKUP_KEY.")
 
 
 @app.command()
-def restore(
-    file: Annotated[Path, typer.Argument(help="A file that `gocua backup` wrote.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the data that is there.")] = False,
-) -> None:
+@click.argument("file", type=_PATH, help="A file that `gocua backup` wrote.")
+@click.option("--force", is_flag=True, help="Replace the data that is there.")
+def restore(file: Path, force: bool) -> None:
     """Bring a copy back, into SQLite or PostgreSQL, whichever it came from. The service must not run."""
     from api import backup as copying
     from api.moving import MoveRefused
@@ -232,7 +246,7 @@ def restore(
         copy = copying.restore(settings, file, force=force)
     except (copying.BackupBroken, MoveRefused, schema.SchemaError, OSError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa khôi phục được: {error}")
-    typer.echo(f"Đã khôi phục và so khớp: {_told(copy)}.")
+    click.echo(f"Đã khôi phục và so khớp: {_told(copy)}.")
 
 
 def _told(copy: "Copy") -> str:
@@ -240,8 +254,9 @@ def _told(copy: "Copy") -> str:
     return f"{rows} dòng trong {len(copy.proofs)} bảng, {copy.media} hình và tệp"
 
 
-@app.command(name="move-to")
-def move_to(url: Annotated[str, typer.Argument(help="postgresql+psycopg://user:password@host/name, empty.")]) -> None:
+@app.command("move-to")
+@click.argument("url", help="postgresql+psycopg://user:password@host/name, empty.")
+def move_to(url: str) -> None:
     """Move everything from SQLite to PostgreSQL and prove that every row arrived. The service must not run."""
     from api import moving
 
@@ -251,15 +266,16 @@ def move_to(url: Annotated[str, typer.Argument(help="postgresql+psycopg://user:p
     except (moving.MoveRefused, schema.SchemaError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa chuyển được: {error}")
     for name, proof in proofs.items():
-        typer.echo(f"{name}: {proof.rows} dòng, {proof.checksum}")
-    typer.echo("Mọi dòng đã sang nơi mới và khớp. Ghi vào .env rồi chạy lại (giữ tệp cũ tới khi thấy mọi việc ổn):")
-    typer.echo("  GOCUA_DATABASE_URL=(nơi mới)")
-    typer.echo(f"  GOCUA_MEDIA_FOLDER={settings.media.absolute()}")
-    typer.echo(f"Chép gocua.secret và gocua.vapid ở {settings.data_folder} vào thư mục mà dịch vụ sẽ chạy.")
+        click.echo(f"{name}: {proof.rows} dòng, {proof.checksum}")
+    click.echo("Mọi dòng đã sang nơi mới và khớp. Ghi vào .env rồi chạy lại (giữ tệp cũ tới khi thấy mọi việc ổn):")
+    click.echo("  GOCUA_DATABASE_URL=(nơi mới)")
+    click.echo(f"  GOCUA_MEDIA_FOLDER={settings.media.absolute()}")
+    click.echo(f"Chép gocua.secret và gocua.vapid ở {settings.data_folder} vào thư mục mà dịch vụ sẽ chạy.")
 
 
 @app.command()
-def trace(event: Annotated[int, typer.Argument(help="`event_id` of a line in the log.")]) -> None:
+@click.argument("event", type=int, help="`event_id` of a line in the log.")
+def trace(event: int) -> None:
     """What became of one message: when it came, had its turn, and what was sent. Never anyone's words."""
     from api import trace as tracing
 
@@ -267,44 +283,45 @@ def trace(event: Annotated[int, typer.Argument(help="`event_id` of a line in the
     with engine.connect() as connection:
         found = tracing.lines(connection, event)
     engine.dispose()
-    typer.echo("\n".join(found) or f"Không có (hoặc không còn giữ) #{event}.")
+    click.echo("\n".join(found) or f"Không có (hoặc không còn giữ) #{event}.")
 
 
-@app.command(name="doctor")
+@app.command("doctor")
 def doctor_command() -> None:
     """Say what is on, off or half-set; whether database and content are well. Exit 1 when something is wrong."""
     lines, well = doctor.examine(load_settings)
-    typer.echo("\n".join(lines))
+    click.echo("\n".join(lines))
     if not well:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-@zalo_app.command("connect")
+@zalo.command("connect")
 def zalo_connect_command() -> None:
     """Connect the Official Account: prints the page on which its admin says yes. The service must run."""
     settings = _settings()
     if not settings.zalo_accounts() or not settings.public_url:
         _fail("Cần GOCUA_PUBLIC_URL và các GOCUA_ZALO_OA_* trước đã: xem docs/channels/zalo-oa.md.")
     back = settings.public_url.rstrip("/") + zalo_connect.BACK_PATH
-    typer.echo("1. Vào developers.zalo.me, mở ứng dụng, mục Official Account, đặt Official Account Callback Url bằng:")
-    typer.echo(f"   {back}")
-    typer.echo("2. Người quản trị OA mở đường dẫn này (dùng trong một giờ), chọn OA rồi bấm Cho phép:")
-    typer.echo(f"   {zalo_connect.consent_link(settings, settings.signing_key())}")
-    typer.echo("3. Trang hiện “Đã nối xong” là được. Xem lại bằng: gocua doctor")
+    click.echo("1. Vào developers.zalo.me, mở ứng dụng, mục Official Account, đặt Official Account Callback Url bằng:")
+    click.echo(f"   {back}")
+    click.echo("2. Người quản trị OA mở đường dẫn này (dùng trong một giờ), chọn OA rồi bấm Cho phép:")
+    click.echo(f"   {zalo_connect.consent_link(settings, settings.signing_key())}")
+    click.echo("3. Trang hiện “Đã nối xong” là được. Xem lại bằng: gocua doctor")
 
 
-@channel_app.command("probe")
-def channel_probe(name: Annotated[str, typer.Argument(help="zalo_oa, zalo_bot, messenger or telegram.")]) -> None:
+@channel.command("probe")
+@click.argument("name", help="zalo_oa, zalo_bot, messenger or telegram.")
+def channel_probe(name: str) -> None:
     """Go through what only a live account can settle, with your phone beside; keep the report. The service must run."""
     from api import checklist
     from api.live_probe import ProbeError
 
     settings = _settings()
     try:
-        report = checklist.take(name, settings, doctor.zalo_keys(settings), main.utc_now, typer.echo, typer.prompt)
+        report = checklist.take(name, settings, doctor.zalo_keys(settings), main.utc_now, click.echo, click.prompt)
     except (ProbeError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa soát được: {error}")
-    typer.echo(f"\nĐã ghi {report}")
+    click.echo(f"\nĐã ghi {report}")
 
 
 @app.command()
@@ -317,8 +334,9 @@ def learn() -> None:
     learn_spans(Folders().knowledge / "spans")
 
 
-@member_app.command("link")
-def member_link(name: Annotated[str, typer.Argument(help="The member's name, or a part of it.")]) -> None:
+@member.command("link")
+@click.argument("name", help="The member's name, or a part of it.")
+def member_link(name: str) -> None:
     """Print a one-time link to the console; send it to their Telegram chat when that is linked."""
     settings = _settings()
     base = settings.public_url or "http://127.0.0.1:8000"
@@ -333,16 +351,16 @@ def member_link(name: Annotated[str, typer.Argument(help="The member's name, or 
             _fail(f"Tên {name!r} khớp với: {names}. Ghi rõ một người.")
         now = main.utc_now()
         link = auth.make_link(connection, found[0].id, now, base)
-        typer.echo(f"Bàn của tổ (dùng một lần, trong 24 giờ): {link}")
+        click.echo(f"Bàn của tổ (dùng một lần, trong 24 giờ): {link}")
         if chat_id := found[0].telegram_chat:
             _send_link(connection, chat_id, link)
-            typer.echo("Đã gửi vào Telegram của người này.")
+            click.echo("Đã gửi vào Telegram của người này.")
         elif settings.telegram_token.get_secret_value():
             token = auth.make_link(connection, found[0].id, now, base).rsplit("/", 1)[1]
-            typer.echo(f"Nối Telegram: mở bot rồi nhắn  /start link-{token}")
+            click.echo(f"Nối Telegram: mở bot rồi nhắn  /start link-{token}")
         if settings.zalo_bot_token.get_secret_value():
             token = auth.make_link(connection, found[0].id, now, base).rsplit("/", 1)[1]
-            typer.echo(f"Báo việc mới qua Zalo: nhắn cho bot Zalo  link-{token}")
+            click.echo(f"Báo việc mới qua Zalo: nhắn cho bot Zalo  link-{token}")
 
 
 def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:
@@ -357,8 +375,9 @@ def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:
     outbox.insert(connection, pen.rows)
 
 
-@members_app.command("template")
-def members_template(file: Annotated[Path, typer.Argument(help="The .xlsx or .csv to make.")]) -> None:
+@members.command("template")
+@click.argument("file", type=_PATH, help="The .xlsx or .csv to make.")
+def members_template(file: Path) -> None:
     """Write an empty list with its headers; the second sheet of an .xlsx explains each column."""
     from api import members_file
 
@@ -366,14 +385,13 @@ def members_template(file: Annotated[Path, typer.Argument(help="The .xlsx or .cs
         members_file.write_template(file)
     except (members_file.MembersFileError, OSError) as error:
         _fail(str(error))
-    typer.echo(f"Đã tạo {file}. Điền xong thì chạy: gocua members import {file} --dry-run")
+    click.echo(f"Đã tạo {file}. Điền xong thì chạy: gocua members import {file} --dry-run")
 
 
-@members_app.command("import")
-def members_import(
-    file: Annotated[Path, typer.Argument(help="The list, .xlsx or .csv.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")] = False,
-) -> None:
+@members.command("import")
+@click.argument("file", type=_PATH, help="The list, .xlsx or .csv.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done; write nothing.")
+def members_import(file: Path, dry_run: bool) -> None:
     """Bring a list of teams and members into the directory: all of it, or nothing and every mistake."""
     from api import importing, members_file
     from knowledge.places import Gazetteer
@@ -396,19 +414,18 @@ def members_import(
             connection.commit()
     if problems:
         _fail("\n".join(map(str, problems)) + f"\n{len(problems)} chỗ cần sửa. Chưa ghi gì.")
-    typer.echo("\n".join(importing.told(sheet, known, outcome)))
-    typer.echo("Chạy thử: chưa ghi gì." if dry_run else "Đã ghi vào danh bạ.")
+    click.echo("\n".join(importing.told(sheet, known, outcome)))
+    click.echo("Chạy thử: chưa ghi gì." if dry_run else "Đã ghi vào danh bạ.")
 
 
 @app.command()
-def qr(
-    file: Annotated[Path, typer.Argument(help="The poster, .svg; or .png for the first code alone.")],
-    place: Annotated[str, typer.Option(help='Who invites, such as "Tổ công nghệ số xã Mỹ An Hưng".')] = "",
-    telegram: Annotated[str, typer.Option(help="The bot's name on Telegram, such as GoCuaBot.")] = "",
-    messenger: Annotated[str, typer.Option(help="The page's name on Facebook.")] = "",
-    flow: Annotated[str, typer.Option(help="The flow that begins at once (Telegram, Messenger).")] = "",
-    channel: Annotated[str, typer.Option(help="Only this way: zalo_oa, telegram, messenger or web.")] = "",
-) -> None:
+@click.argument("file", type=_PATH, help="The poster, .svg; or .png for the first code alone.")
+@click.option("--place", default="", help='Who invites, such as "Tổ công nghệ số xã Mỹ An Hưng".')
+@click.option("--telegram", default="", help="The bot's name on Telegram, such as GoCuaBot.")
+@click.option("--messenger", default="", help="The page's name on Facebook.")
+@click.option("--flow", default="", help="The flow that begins at once (Telegram, Messenger).")
+@click.option("--channel", default="", help="Only this way: zalo_oa, telegram, messenger or web.")
+def qr(file: Path, place: str, telegram: str, messenger: str, flow: str, channel: str) -> None:
     """Make a poster with the QR codes of the ways into the chat."""
     from api import poster
     from api.qr import write_png
@@ -426,7 +443,7 @@ def qr(
         file.write_text(poster.poster(ways, place), encoding="utf-8")
     else:
         write_png(ways[0].link, file)
-    typer.echo(f"Đã tạo {file}:\n" + "\n".join(f"  {way.title}: {way.link}" for way in ways))
+    click.echo(f"Đã tạo {file}:\n" + "\n".join(f"  {way.title}: {way.link}" for way in ways))
 
 
 # --- batch answers: one JSON object a line ---------------------------------------------------------------------------
@@ -435,7 +452,7 @@ def qr(
 def _batch(text: tuple[str, ...], jsonl: bool, answer: Callable[[str], dict[str, Any]]) -> None:
     """Answer the words given, or with --jsonl every line of standard input, in order, nothing else on stdout."""
     if not jsonl:
-        typer.echo(json.dumps(answer(" ".join(text)), ensure_ascii=False))
+        click.echo(json.dumps(answer(" ".join(text)), ensure_ascii=False))
         return
     for line in sys.stdin:
         if not line.strip():
@@ -457,9 +474,6 @@ def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {**work(), "ms": round((time.perf_counter() - begin) * 1000, 3)}
 
 
-Words = Annotated[list[str] | None, typer.Argument(help="What a resident types.")]
-
-
 def _searched() -> "tuple[Entry, ...]":
     """Everything that the search can find."""
     from bot.library import entries, load_flows
@@ -470,7 +484,9 @@ def _searched() -> "tuple[Entry, ...]":
 
 
 @app.command()
-def ask(text: Words = None, jsonl: Jsonl = False) -> None:
+@_words
+@_jsonl
+def ask(text: tuple[str, ...], jsonl: bool) -> None:
     """Which topic and answers a message means."""
     from knowledge.search import Index
 
@@ -487,11 +503,13 @@ def ask(text: Words = None, jsonl: Jsonl = False) -> None:
             "hits": hits,
         }
 
-    _batch(tuple(text or ()), jsonl, lambda said: _timed(lambda: answer(said)))
+    _batch(text, jsonl, lambda said: _timed(lambda: answer(said)))
 
 
 @app.command()
-def place(text: Words = None, jsonl: Jsonl = False) -> None:
+@_words
+@_jsonl
+def place(text: tuple[str, ...], jsonl: bool) -> None:
     """Which of today's communes a text can mean."""
     from knowledge.places import Gazetteer
 
@@ -501,11 +519,13 @@ def place(text: Words = None, jsonl: Jsonl = False) -> None:
         found = gazetteer.find(said)
         return {"communes": list(found.communes), "certain": found.certain}
 
-    _batch(tuple(text or ()), jsonl, lambda said: _timed(lambda: answer(said)))
+    _batch(text, jsonl, lambda said: _timed(lambda: answer(said)))
 
 
 @app.command()
-def scam(text: Words = None, jsonl: Jsonl = False) -> None:
+@_words
+@_jsonl
+def scam(text: tuple[str, ...], jsonl: bool) -> None:
     """Whether a message, link or shop shows signs of a scam."""
     from knowledge.scams import ScamCheck
 
@@ -515,11 +535,13 @@ def scam(text: Words = None, jsonl: Jsonl = False) -> None:
         found = scams.assess(said)
         return {"verdict": found.verdict, "reasons": list(found.reasons)}
 
-    _batch(tuple(text or ()), jsonl, answer)
+    _batch(text, jsonl, answer)
 
 
 @app.command()
-def redact(text: Words = None, jsonl: Jsonl = False) -> None:
+@_words
+@_jsonl
+def redact(text: tuple[str, ...], jsonl: bool) -> None:
     """The text with its secrets masked, and which kinds there were."""
     from knowledge.secrets import redact as mask
 
@@ -527,4 +549,4 @@ def redact(text: Words = None, jsonl: Jsonl = False) -> None:
         found = mask(said)
         return {"text": found.text, "found": list(found.found)}
 
-    _batch(tuple(text or ()), jsonl, answer)
+    _batch(text, jsonl, answer)

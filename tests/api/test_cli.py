@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from api import inbox, main, outbox, schema
 from api.cli import app

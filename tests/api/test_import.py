@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 import sqlalchemy as sa
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from api import directory, importing, members_file
 from api.cli import app

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 import segno
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from api.cli import app
 from api.poster import PosterError, Way, poster, ways
