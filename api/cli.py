@@ -220,6 +220,8 @@ def backup(file: Path, verify: bool) -> None:
     """Copy database, pictures, files and keys into one file, while the service runs."""
     from api import backup as copying
 
+    if file.is_dir():
+        _fail(f"{file} là thư mục: ghi cả tên tệp, ví dụ {file / 'gocua.copy'}")
     settings = _settings()
     try:
         copy = copying.make(settings, file, main.utc_now(), verify=verify)
@@ -280,6 +282,8 @@ def trace(event: int) -> None:
     from api import trace as tracing
 
     engine = sa.create_engine(_settings().database_url)
+    if not schema.current(engine):
+        _fail("Cơ sở dữ liệu còn trống: chưa có tin nào để dò.")
     with engine.connect() as connection:
         found = tracing.lines(connection, event)
     engine.dispose()

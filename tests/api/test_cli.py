@@ -118,6 +118,13 @@ def test_doctor_of_a_database_that_is_no_database(room: Path) -> None:
     assert run("migrate").exit_code == 1
 
 
+def test_what_cannot_be_done_is_said_in_one_line(room: Path) -> None:
+    for words, why in ((("trace", "1"), "còn trống"), (("backup", str(room)), "là thư mục")):
+        refused = run(*words)
+        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+        assert why in refused.stderr
+
+
 def test_a_link_for_a_member(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = run("member", "link", "Lan")
     assert (empty.exit_code, "gocua migrate" in empty.stderr) == (1, True)
