@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-#: names that are remembered; the one quiet the longest is forgotten first
+#: names that are remembered at the most; the one quiet the longest is forgotten first
 MOST_NAMES = 10_000
 
 
@@ -17,15 +17,22 @@ class Pace:
         #: times left, and as of when
         self._names: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """The names that are remembered."""
+        return len(self._names)
+
     def fits(self, name: str) -> bool:
         """Whether this name may come now. To have come is counted either way: who goes on trying goes on waiting."""
         now = self._now()
-        left, since = self._names.pop(name, (self._burst, now))
-        left = min(self._burst, left + (now - since).total_seconds() * self._a_second)
+        left = self._left(self._names.pop(name, (self._burst, now)), now)
         self._names[name] = (max(left - 1, 0.0), now)
-        if len(self._names) > MOST_NAMES:
-            self._names.popitem(last=False)
+        while len(self._names) > MOST_NAMES or self._left(next(iter(self._names.values())), now) == self._burst:
+            self._names.popitem(last=False)  # who has all their times back is as good as new
         return left >= 1
+
+    def _left(self, stood: tuple[float, datetime], now: datetime) -> float:
+        left, since = stood
+        return min(self._burst, left + (now - since).total_seconds() * self._a_second)
 
 
 def of_street(host: str) -> str:

@@ -35,6 +35,19 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.fits(name) for name in ("a", "b", "b", "c", "a", "c")] == [True, True, False, True, True, False]
 
 
+def test_who_has_all_their_times_back_is_forgotten() -> None:
+    clock = Clock()
+    one = Pace(clock, burst=2, a_second=1)
+    for name in "abbc":
+        one.fits(name)
+    clock.now += timedelta(seconds=1)
+    one.fits("d")
+    assert len(one) == 3  # "a" is; behind "b", who is not, "c" waits a little
+    clock.now += timedelta(seconds=1)
+    one.fits("d")
+    assert len(one) == 1
+
+
 @pytest.mark.parametrize(("host", "street"), [
     ("14.160.0.1", "14.160.0.1"),
     ("2405:4800:1:2:3:4:5:6", "2405:4800:1:2::/64"),
