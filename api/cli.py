@@ -82,7 +82,7 @@ def serve(host: str, port: int, demo: bool) -> None:
     try:
         _brought_up_to_date(settings)
         house = main.build(settings)
-    except (FlowError, schema.SchemaError, StoreLocked, ValueError, sa.exc.SQLAlchemyError) as error:
+    except (FlowError, schema.SchemaError, StoreLocked, ValueError, OSError, sa.exc.SQLAlchemyError) as error:
         _fail(f"Chưa chạy được: {error}")
     base = settings.public_url or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 only compared
     click.echo(f"Trang trò chuyện:  {base}/")
@@ -103,8 +103,15 @@ def serve(host: str, port: int, demo: bool) -> None:
     )  # fmt: skip
 
 
+def _engine(settings: Settings) -> sa.Engine:
+    """The database, with a folder for it."""
+    if settings.database_file:
+        settings.database_file.absolute().parent.mkdir(parents=True, exist_ok=True)
+    return sa.create_engine(settings.database_url)
+
+
 def _brought_up_to_date(settings: Settings) -> None:
-    engine = sa.create_engine(settings.database_url)
+    engine = _engine(settings)
     try:
         schema.migrate_apart(engine)
     finally:
@@ -203,10 +210,10 @@ def _left_behind() -> list[str]:
 def migrate() -> None:
     """Bring the database to this version's tables."""
     settings = _settings()
-    engine = sa.create_engine(settings.database_url)
     try:
+        engine = _engine(settings)
         before, after = schema.migrate(engine)
-    except (schema.SchemaError, sa.exc.SQLAlchemyError) as error:
+    except (schema.SchemaError, sa.exc.SQLAlchemyError, OSError) as error:
         _fail(f"Chưa nâng cấp được: {error}")
     click.echo(f"{before or '(trống)'} -> {after}")
 

@@ -50,12 +50,10 @@ def test_a_house_that_only_answers_carries_nothing_that_it_seldom_needs(tmp_path
     """In a process of its own, since other tests import all of it: 45 MB that a small machine keeps (decision 0019)."""
     program = """
 import sys
-from api import cli, main, schema
-from api.store import Store
+from api import cli, main
 
 settings = cli._settings()
-store = Store(settings)
-schema.migrate_apart(store.engine)
+cli._brought_up_to_date(settings)
 house = main.build(settings)
 main.create_app(house)
 library = house.shelf.library
@@ -65,7 +63,7 @@ house.store.stop()
 seldom = {"PIL", "alembic", "anyio._backends", "cryptography", "numpy", "openpyxl", "psycopg", "rich", "scipy", "segno"}
 print(sorted(seldom & set(sys.modules)))
 """
-    place = {"GOCUA_DATABASE_URL": f"sqlite:///{tmp_path}/gocua.db", "PYTHONPATH": str(ROOT)}
+    place = {"GOCUA_DATABASE_URL": f"sqlite:///{tmp_path}/new/gocua.db", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
