@@ -210,25 +210,12 @@ def move(connection: sa.Connection, case_id: int, by: int, member_id: int, reaso
 def ask_visit(connection: sa.Connection, case: Row, day: str, place: str, by: int, now: datetime) -> None:
     """Into the door-to-door list of the resident's hamlet; one open visit a case: a new day replaces the old one."""
     connection.execute(_visit.delete().where(_visit.c.case_id == case["id"], _visit.c.done_at.is_(None)))
-    connection.execute(_visit.insert(), _to_visit(case, day, place, by, now))
-    cases.write_log(connection, now, "visit_asked", case_id=case["id"], member_id=by, detail=day)
-
-
-def catch_up_visits(connection: sa.Connection, now: datetime) -> int:
-    """Enter the visits of cases that were closed with one from a messenger. Returns how many."""
-    entered = sa.select(_visit.c.id).where(_visit.c.case_id == _case.c.id).exists()
-    rows = connection.execute(sa.select(_case).where(_case.c.outcome == "visit", ~entered)).mappings().all()
-    for case in rows:
-        today = now.date().isoformat()
-        connection.execute(_visit.insert(), _to_visit(case, case["visit_on"] or today, "", case["holder_id"], now))
-    return len(rows)
-
-
-def _to_visit(case: Row, day: str, place: str, by: int | None, now: datetime) -> dict[str, object]:
-    return {
+    visit = {
         "case_id": case["id"], "day": day, "province": case["province"], "commune": case["commune"],
         "hamlet": case["hamlet"], "place": place, "asked_by": by, "asked_at": now, "result": "",
     }  # fmt: skip
+    connection.execute(_visit.insert(), visit)
+    cases.write_log(connection, now, "visit_asked", case_id=case["id"], member_id=by, detail=day)
 
 
 def end_visit(connection: sa.Connection, visit_id: int, by: int, result: Result, now: datetime) -> bool:

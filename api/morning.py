@@ -40,8 +40,9 @@ def begin(connection: sa.Connection, near: Desk, pen: Pen) -> None:
     cases.set_timer(connection, KEY, TALK, near.hours.next_start(pen.now), record.to_json(DayStarts()))
     if not near.hours.open_at(pen.now):
         return
-    still_open = sa.select(_case).where(_case.c.closed_at.is_(None)).order_by(_case.c.id)
-    there = list(connection.execute(still_open).mappings())
+    still_open = sa.select(_case).where(_case.c.closed_at.is_(None))
+    # put in order here: asked for the order, SQLite reads every case ever opened, by id
+    there = sorted(connection.execute(still_open).mappings(), key=lambda case: case["id"])
     waiting = [case for case in there if case["holder_id"] is None]
     owed = [case for case in there if case["holder_id"] is not None and case["promised_at"] is not None]
     provinces = {case["province"] for case in there}

@@ -55,7 +55,6 @@ def router(console: Console) -> APIRouter:
         now, library = house.now(), house.shelf.library
 
         def look(connection: sa.Connection) -> tuple[Round, ...]:
-            casework.catch_up_visits(connection, now)
             found = tuple(rounds(connection, library, me, words.today(now)))
             if found:
                 seen = sum(len(one.calls) for one in found)

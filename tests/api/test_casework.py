@@ -325,14 +325,6 @@ async def test_visits_stand_in_the_list_of_their_place_by_hamlet_and_day(house: 
     assert results == [("done", LAN), ("missed", LAN)]
 
 
-async def test_a_visit_promised_in_a_messenger_is_in_the_list_too(house: House, phone: Phone) -> None:
-    case_id = await put(house, holder=LAN)
-    await house.store.write(lambda c: desk.close(c, case_id, LAN, "visit", "2026-11-22", NOW))
-    lan = await phone(LAN)
-    for _ in range(2):
-        assert (await lan.get("/team/visits")).text.count("Chưa ghi nhà ở đâu") == 1
-
-
 # --- words kept ready ------------------------------------------------------------------------------------------------
 
 
