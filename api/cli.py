@@ -194,15 +194,14 @@ def _left_behind() -> list[str]:
         if not schema.current(engine):
             return []
         with engine.connect() as connection:
-            standing = versions.standing(connection)
+            standing = Counter(versions.standing(connection))
         flows = load_flows(Folders().flows)
     except (sa.exc.SQLAlchemyError, FlowError):
         return []
-    gone = Counter(
-        f"{flow_id}/{step}"
-        for (flow_id, _), step in standing
-        if flow_id not in flows or (step not in flows[flow_id].steps and step not in flows[flow_id].moved)
-    )
+    gone: Counter[str] = Counter()
+    for ((flow_id, _), step), residents in standing.items():
+        if flow_id not in flows or (step not in flows[flow_id].steps and step not in flows[flow_id].moved):
+            gone[f"{flow_id}/{step}"] += residents
     return [f"{where}: {count} người đang đứng ở bước đã bỏ, họ đi tiếp theo bản cũ" for where, count in gone.items()]
 
 

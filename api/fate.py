@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from api import newest
 from api.carrier import Carrier, UnknownFate
 from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.prepared import Row
@@ -101,12 +102,6 @@ def _unsure(connection: sa.Connection, row: Row) -> dict[int, dict[str, Any]]:
     return {found.id: found.body for found in connection.execute(query)}
 
 
-def _from_the_newest(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """So written that SQLite goes back from the newest row and does not sort all that a channel ever had. PostgreSQL
-    does so by what it knows of the column; of an expression it knows nothing, and reads the whole table."""
-    return column.concat("") if connection.dialect.name == "sqlite" else column
-
-
 def _seen_ids(connection: sa.Connection, row: Row) -> Seen:
     channel, chat, marked_at = row["channel"], row["chat"], row["marked_at"]
     group = chat.startswith("-")
@@ -118,21 +113,21 @@ def _seen_ids(connection: sa.Connection, row: Row) -> Seen:
         ours = ours.where(_outbox.c.channel == channel, _outbox.c.chat == chat)
         theirs = theirs.where(_inbox.c.channel == channel, _inbox.c.chat == chat)
     else:
-        ours = ours.where(_from_the_newest(connection, _outbox.c.channel) == channel)
-        theirs = theirs.where(_from_the_newest(connection, _inbox.c.channel) == channel)
-    newest = [
+        ours = ours.where(newest.in_place(connection, _outbox.c.channel) == channel)
+        theirs = theirs.where(newest.in_place(connection, _inbox.c.channel) == channel)
+    lately = [
         *connection.execute(ours.order_by(_outbox.c.id.desc()).limit(2000)),
         *connection.execute(theirs.order_by(_inbox.c.id.desc()).limit(2000)),
     ]
     ids = [
         (int(number), where, at)
-        for where, number, at in newest
+        for where, number, at in lately
         if number and number.isdigit() and (where == chat or not (group or where.startswith("-")))
     ]
     # Ids that were given out but never written down: one for each message on the wire, as many again for answers
     # to them that have not reached us yet.
     on_wire = sa.select(sa.func.count()).where(
-        _from_the_newest(connection, _outbox.c.channel) == channel,  # the few open rows are meant
+        newest.in_place(connection, _outbox.c.channel) == channel,  # the few open rows are meant
         sa.or_(_outbox.c.status == sa.text("1"), _outbox.c.error == UNKNOWN_FATE),
         _outbox.c.status < sa.text("2"),
     )

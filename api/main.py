@@ -84,7 +84,7 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
     try:
         schema.migrate(store.engine)
         shelf = Shelf(
-            folders or Folders(), settings.home_provinces, lambda: store.read_now(versions.still_used),
+            folders or Folders(), settings.home_provinces, lambda: store.read_now(versions.texts),
             asks_notices=settings.notices,
             speaks=bool(settings.speech_command or settings.speech_url),
         )  # fmt: skip

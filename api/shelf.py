@@ -1,14 +1,14 @@
 """The library in use, and its renewal without a restart. A content file that cannot be read never takes it away."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from bot.flow import Flow, FlowError
-from bot.library import Folders, Library, load
+from bot.flow import FlowError
+from bot.library import Folders, Library, Version, load
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ class Shelf:
         self,
         folders: Folders,
         home: tuple[str, ...],
-        old: Callable[[], tuple[Flow, ...]],
+        old: Callable[[], Mapping[Version, str]],
         *,
         asks_notices: bool = False,
         speaks: bool = False,

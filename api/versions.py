@@ -1,13 +1,14 @@
 """Keeps the text of every flow version on which somebody may still stand: an edit never fails a resident."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from api.tables import ConversationRow, FlowVersion
-from bot.flow import Flow, parse
+from bot.flow import Flow
+from bot.library import Version
 
 _version = FlowVersion.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
@@ -23,19 +24,16 @@ def keep(connection: sa.Connection, flows: Iterable[Flow], now: datetime) -> Non
             connection.execute(_version.insert(), row)
 
 
-def still_used(connection: sa.Connection) -> tuple[Flow, ...]:
-    """The stored versions on which a conversation stands or has paused."""
-    used = {version for version, _ in standing(connection)}
+def texts(connection: sa.Connection) -> dict[Version, str]:
+    """All that are kept. Not asked: on which of them somebody stands, for that reads every conversation."""
     rows = connection.execute(sa.select(_version.c.flow, _version.c.version, _version.c.text))
-    return tuple(parse(row.text, f"{row.flow}.yaml") for row in rows if (row.flow, row.version) in used)
+    return {(row.flow, row.version): row.text for row in rows}
 
 
-def standing(connection: sa.Connection) -> list[tuple[tuple[str, str], str]]:
+def standing(connection: sa.Connection) -> Iterator[tuple[Version, str]]:
     """((flow, version), step) of every position in every conversation, paused ones too."""
-    states = connection.execute(sa.select(_conversation.c.state)).scalars()
-    found: list[tuple[tuple[str, str], str]] = []
+    states = connection.execution_options(yield_per=1000).execute(sa.select(_conversation.c.state)).scalars()
     for state in states:
         for position in [state.get("position"), *state.get("stack", ())]:
             if position:
-                found.append(((position["flow"], position["version"]), position["step"]))
-    return found
+                yield (position["flow"], position["version"]), position["step"]

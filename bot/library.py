@@ -1,8 +1,9 @@
 """All that a turn looks things up in: flows, answers, places, phrases. Read once, passed on, never changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -23,6 +24,9 @@ from knowledge.search import PERSON_TOPIC, TOPICS, Entry, Index
 #: the flow that asks for consent, place and problem, and whose hand_off opens the case
 INTAKE = "gap-nguoi"
 
+#: of a flow: its id, and the mark of its text
+Version = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
@@ -36,7 +40,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """`old` holds the versions on which somebody still stands, by (flow, version)."""
+    """`old` holds the versions on which somebody may still stand, by (flow, version)."""
 
     flows: Mapping[str, Flow]
     articles: Mapping[str, Article]
@@ -47,7 +51,7 @@ class Library:
     #: the same, as they are said to members who take a course
     course_phrases: Phrases
     answers: Answers
-    old: Mapping[tuple[str, str], Flow] = field(default_factory=dict)
+    old: Mapping[Version, Flow] = field(default_factory=dict)
     #: province codes that this deployment serves: they break ties between places of one name
     home: tuple[str, ...] = ()
     #: the hamlets known in each commune, in the order in which they are offered
@@ -97,6 +101,29 @@ class Library:
         if old is not None and before is not None:
             return old, before, position
         return None
+
+
+class OldFlows(Mapping[Version, Flow]):
+    """Each is read when somebody is first found standing on it. One that can no longer be read is not there."""
+
+    def __init__(self, texts: Mapping[Version, str]) -> None:
+        self._texts = dict(texts)
+        self._read: dict[Version, Flow] = {}
+
+    def __getitem__(self, key: Version) -> Flow:
+        if key not in self._read:
+            try:
+                self._read[key] = parse(self._texts[key], f"{key[0]}.yaml")
+            except FlowError:
+                del self._texts[key]
+                raise KeyError(key) from None
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
 
 def _is_for_residents(flow: Flow) -> bool:
@@ -166,9 +193,13 @@ def load_topics(path: Path) -> tuple[Topic, ...]:
     return tuple(found)
 
 
-def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = ()) -> Library:
-    """Read everything. Raises FlowError, ArticleErrors or ValueError: a caller with a good library keeps that one."""
+def load(folders: Folders, *, home: tuple[str, ...] = (), old: Mapping[Version, str] = MappingProxyType({})) -> Library:
+    """Read everything; `old` are the texts of earlier versions.
+
+    Raises FlowError, ArticleErrors or ValueError: a caller with a good library keeps that one.
+    """
     flows = load_flows(folders.flows)
+    today = {(flow.id, flow.version) for flow in flows.values()}
     articles = article_files.load(folders.knowledge / "articles")
     phrases = Phrases.load(folders.words / "phrases.yaml")
     return Library(
@@ -180,7 +211,7 @@ def load(folders: Folders, *, home: tuple[str, ...] = (), old: Iterable[Flow] = 
         phrases=phrases,
         course_phrases=phrases.said_otherwise(folders.words / "phrases_of_courses.yaml"),
         answers=Answers.load(folders.words),
-        old={(flow.id, flow.version): flow for flow in old},
+        old=OldFlows({key: text for key, text in old.items() if key not in today}),
         home=home,
         topics=load_topics(folders.words / "topics.yaml"),
         pictures=picture.load(folders.words / "pictures"),

@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,8 +30,7 @@ from api.main import build, create_app
 from api.settings import Settings
 from api.store import Store
 from api.tables import Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Team
-from bot.flow import Flow
-from bot.library import Folders, Library, load
+from bot.library import Folders, Library, OldFlows, Version, load
 from tests.cast import HOME
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_rules import Fields
@@ -348,8 +347,8 @@ def _migrated() -> bytes:
 def shared_content() -> Iterator[None]:
     """The shipped content, read once; nobody who edits it meanwhile disturbs a test."""
 
-    def known(folders: Folders, *, home: tuple[str, ...] = (), old: Sequence[Flow] = ()) -> Library:
-        return replace(content(folders, home=home), old={(flow.id, flow.version): flow for flow in old})
+    def known(folders: Folders, *, home: tuple[str, ...] = (), old: Mapping[Version, str]) -> Library:
+        return replace(content(folders, home=home), old=OldFlows(old))
 
     def never(*_: object, stop_event: threading.Event, **__: object) -> Iterator[None]:
         stop_event.wait()

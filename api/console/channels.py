@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from api import newest
 from api.console.console import Console
 from api.console.lead import Lead
 from api.house import House
 from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.prepared import Row
-from api.tables import ChannelLogRow, ConversationRow, Outbox
+from api.tables import ChannelLogRow, ConversationRow, Inbox, Outbox
 from bot.capabilities import CHANNELS, Capabilities
 
 MOST_LINES = 100
@@ -24,8 +25,11 @@ MOST_LINES = 100
 _DAY = timedelta(hours=24)
 #: so many of the newest messages are looked at for what failed and what was paid
 _NEWEST = 50_000
+#: so many that came, for who wrote of late: more than a province hears in a week
+_NEWEST_HEARD = 300_000
 
 _log = ChannelLogRow.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
@@ -144,27 +148,33 @@ def _queue(connection: sa.Connection) -> _Facts:
             unsure.label("unknown"),
         )
         .where(_outbox.c.status < sa.text("2"))
-        .group_by(_outbox.c.channel)
+        .group_by(newest.in_place(connection, _outbox.c.channel))
     )  # fmt: skip
     return {row["channel"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def _sent(connection: sa.Connection, now: datetime) -> _Facts:
-    newest = connection.execute(sa.select(sa.func.max(_outbox.c.id))).scalar() or 0
     failed = sa.func.sum(sa.case((_outbox.c.status.in_((3, 4)), 1), else_=0))
     again = sa.func.sum(sa.case((_outbox.c.error == SENT_AGAIN, 1), else_=0))
     paid = sa.func.sum(sa.case((_outbox.c.quota == "paid", 1), else_=0))
     query = (
         sa.select(_outbox.c.channel, failed.label("failed"), again.label("again"), paid.label("paid"))
-        .where(_outbox.c.id > newest - _NEWEST, _outbox.c.created_at > now - _DAY)
-        .group_by(_outbox.c.channel)
+        .where(_outbox.c.id > newest.after(connection, _outbox.c.id, _NEWEST), _outbox.c.created_at > now - _DAY)
+        .group_by(newest.in_place(connection, _outbox.c.channel))
     )
     return {row["channel"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def _windows(connection: sa.Connection, one: Capabilities, now: datetime) -> tuple[int, int]:
-    opens = now - timedelta(hours=one.window_hours)
-    reached = sa.func.sum(sa.case((_conversation.c.heard_at > opens, 1), else_=0))
-    query = sa.select(sa.func.count(), reached).where(_conversation.c.channel == one.name)
-    everybody, now_open = connection.execute(query).one()
-    return int(now_open or 0), int(everybody) - int(now_open or 0)
+    """Who wrote within the channel's window, by the newest messages, and everybody else."""
+    of_channel = _conversation.c.key.startswith(f"{one.name}:", autoescape=True)  # the key's index holds all of it
+    everybody = connection.execute(sa.select(sa.func.count()).where(of_channel)).scalar_one()
+    kind, back = _inbox.c.body["kind"].as_string(), _inbox.c.body["reachable"].as_boolean()
+    heard = sa.select(sa.func.count(_inbox.c.conversation.distinct())).where(
+        _inbox.c.id > newest.after(connection, _inbox.c.id, _NEWEST_HEARD),
+        newest.in_place(connection, _inbox.c.channel) == one.name,
+        _inbox.c.received_at > now - timedelta(hours=one.window_hours),
+        sa.or_(kind == "Inbound", sa.and_(kind == "Reached", back)),
+    )
+    reached = connection.execute(heard).scalar_one()
+    return reached, everybody - reached

@@ -11,6 +11,7 @@ from typing import assert_never
 
 import sqlalchemy as sa
 
+from api import newest
 from api.tables import Log
 from bot.checks.days import Due, due
 from bot.flow import VERDICTS, Ask, Check, Choose, Do, End, Flow, Go, HandOff, Say, Step
@@ -19,6 +20,8 @@ from bot.said import VIETNAM
 from knowledge.articles import Article
 
 LOOKED_BACK = timedelta(days=90)
+#: rows of the log that are looked at, the newest: those of a commune's year, of a province's fortnight
+MOST_ROWS = 500_000
 LEFT_AFTER = timedelta(days=1)
 SOON = timedelta(days=30)
 MOST_HARD_STEPS = 10
@@ -87,12 +90,24 @@ Place = tuple[str, str]
 Counts = Mapping[Place, Count]
 
 
+def looked_back(connection: sa.Connection, now: datetime) -> timedelta:
+    """LOOKED_BACK, or as far as the newest MOST_ROWS of the log reach."""
+    before = newest.after(connection, _log.c.id, MOST_ROWS)
+    first = sa.select(_log.c.at).where(_log.c.id > before).order_by(_log.c.id).limit(1)
+    return min(LOOKED_BACK, now - connection.execute(first).scalar_one()) if before > 0 else LOOKED_BACK
+
+
 def counts(connection: sa.Connection, library: Library, now: datetime) -> Counts:
-    """By (flow, step) what the last LOOKED_BACK saw, and by (flow, "") for the flow as a whole."""
-    of_flows = sa.and_(_log.c.at >= now - LOOKED_BACK, _log.c.flow != "")
+    """By (flow, step) what was seen since `looked_back`, and by (flow, "") for the flow as a whole."""
+    of_flows = sa.and_(
+        _log.c.id > newest.after(connection, _log.c.id, MOST_ROWS),
+        _log.c.at >= now - looked_back(connection, now),
+        _log.c.flow != "",
+    )
+    kind = newest.in_place(connection, _log.c.kind)
     seen = (
         sa.select(_log.c.flow, _log.c.step, _log.c.kind, sa.func.count().label("times"))
-        .where(of_flows, _log.c.kind.in_(_COUNTED))
+        .where(of_flows, kind.in_(_COUNTED))
         .group_by(_log.c.flow, _log.c.step, _log.c.kind)
     )
     found: dict[str, Counter[Place]] = {name: Counter() for name in ("started", "done", "stuck", "person", "left")}
@@ -102,27 +117,29 @@ def counts(connection: sa.Connection, library: Library, now: datetime) -> Counts
             found[name][row.flow, row.step] += row.times
         if row.kind != "step_done":
             found[name][row.flow, ""] += row.times
-    for row in connection.execute(_last_words(of_flows, now - LEFT_AFTER)):
+    for row in connection.execute(_last_words(of_flows, kind, now - LEFT_AFTER)):
         flow = library.flows.get(row.flow)
         step = row.step or (flow.first.id if flow else "")  # who left at once answered nothing
-        found["left"].update({(row.flow, ""), (row.flow, step)})
+        found["left"].update(dict.fromkeys({(row.flow, ""), (row.flow, step)}, row.residents))
     places = {place for counter in found.values() for place in counter}
     return {place: Count(**{name: counter[place] for name, counter in found.items()}) for place in places}
 
 
-def _last_words(of_flows: sa.ColumnElement[bool], before: datetime) -> sa.Select[tuple[str, str]]:
-    """Flow and step of each conversation's last row about any flow, where that is old and no ending."""
-    kinds = _log.c.kind.in_((*_DONE, *_UNDER_WAY))
+def _last_words(
+    of_flows: sa.ColumnElement[bool], kind: sa.ColumnElement[str], before: datetime
+) -> sa.Select[tuple[str, str, int]]:
+    """Flow and step of each conversation's last row about any flow, where that is old and no ending: how many."""
     last = (
         sa.select(sa.func.max(_log.c.id).label("id"))
-        .where(of_flows, kinds, _log.c.conversation != "")
+        .where(of_flows, kind.in_((*_DONE, *_UNDER_WAY)), _log.c.conversation != "")
         .group_by(_log.c.conversation)
         .subquery()
     )
     return (
-        sa.select(_log.c.flow, _log.c.step)
+        sa.select(_log.c.flow, _log.c.step, sa.func.count().label("residents"))
         .join(last, last.c.id == _log.c.id)
         .where(_log.c.at < before, _log.c.kind.in_(_UNDER_WAY), _log.c.flow != INTAKE)
+        .group_by(_log.c.flow, _log.c.step)
     )
 
 

@@ -25,7 +25,7 @@ _log = Log.__table__  # type: ignore[attr-defined]
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(Folders(), HOME, tuple)
+    return Shelf(Folders(), HOME, dict)
 
 
 @pytest.fixture

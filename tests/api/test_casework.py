@@ -35,7 +35,7 @@ NAM = 5
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(Folders(), HOME, tuple)
+    return Shelf(Folders(), HOME, dict)
 
 
 @pytest.fixture

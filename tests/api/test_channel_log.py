@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from api import channel_log
+from api import channel_log, inbox
 from api.channel_log import ChannelLog, answer_told, clear
 from api.house import House
 from api.shelf import Shelf
@@ -22,6 +22,7 @@ from api.store import Store, StoreBusy
 from api.tables import ChannelLogRow, ConversationRow, Outbox
 from bot.channels.messenger import Messenger
 from bot.library import Folders
+from bot.model import CaseTaken, Inbound
 from tests import console_app as town
 from tests.cast import HOME, NOW
 from tests.console_app import LAN, TAM
@@ -31,7 +32,7 @@ LOG, OUTBOX, CONVERSATION = (one.__table__ for one in (ChannelLogRow, Outbox, Co
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(Folders(), HOME, tuple)
+    return Shelf(Folders(), HOME, dict)
 
 
 @pytest.fixture
@@ -197,9 +198,11 @@ async def test_the_page_tells_how_each_channel_stands(built: tuple[FastAPI, Hous
 
     def put(c: sa.Connection) -> None:
         talk = {"channel": "messenger", "state": {}, "updated_at": NOW, "name": ""}
-        for chat, hours in (("a", 1), ("b", 30)):
-            heard = NOW - timedelta(hours=hours)
-            c.execute(CONVERSATION.insert(), {**talk, "key": f"messenger:{chat}", "chat": chat, "heard_at": heard})
+        for chat, hours in (("a", 1), ("b", 30), ("c", 30)):
+            c.execute(CONVERSATION.insert(), {**talk, "key": f"messenger:{chat}", "chat": chat})
+            said = Inbound(channel="messenger", chat=chat, message_id="1", sender=chat, sent_at=NOW, text="alo")
+            inbox.put(c, [inbox.from_channel(said, "m1")], NOW - timedelta(hours=hours))
+        inbox.put(c, [inbox.from_inside("messenger:b", CaseTaken(case=1, member="Lan"), "opened")], NOW)
         row = {"channel": "messenger", "chat": "a", "lane": "a", "conversation": "messenger:a", "body": {},
                "error": "", "next_at": NOW, "created_at": NOW}  # fmt: skip
         for place, (status, quota) in enumerate([(0, ""), (4, ""), (2, "paid")]):
@@ -212,7 +215,7 @@ async def test_the_page_tells_how_each_channel_stands(built: tuple[FastAPI, Hous
         assert "Đang chờ gửi: <strong>1</strong>" in page
         assert "lỗi khi gửi <strong>1</strong> lần, <strong>1</strong> tin không tới, <strong>1</strong> lần" in page
         assert "<strong>1</strong> tin tính tiền" in page
-        assert "Nhắn tới được ngay: <strong>1</strong> bác. Phải đợi bác nhắn trước: <strong>1</strong>" in page
+        assert "Nhắn tới được ngay: <strong>1</strong> bác. Phải đợi bác nhắn trước: <strong>2</strong>" in page
         assert "outside of allowed window" in page
         assert page.count('<li class="bad">') == 2
         only = (await tam.get("/team/channels", params={"channel": "messenger", "faults": "1"})).text

@@ -38,7 +38,7 @@ PROBLEM = "máy báo không hỗ trợ NFC"
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(Folders(), HOME, tuple)
+    return Shelf(Folders(), HOME, dict)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ steps:
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(Folders(), HOME, tuple)
+    return Shelf(Folders(), HOME, dict)
 
 
 @pytest.fixture
@@ -106,6 +106,16 @@ async def test_what_residents_did_is_counted(built: tuple[FastAPI, House]) -> No
     assert found["gap-nguoi", ""] == Count(started=1)
     hard = content_views.hardest(house.shelf.library, found)
     assert [(one.step, one.count.stuck, one.count.left) for one in hard] == [("cai-app", 2, 1), (first, 0, 1)]
+
+
+async def test_of_a_long_log_the_newest_rows_are_counted(
+    built: tuple[FastAPI, House], lan: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = built[1]
+    monkeypatch.setattr(content_views, "MOST_ROWS", 3)
+    await happened(house, *((f"web:{hours}", "flow_started", FLOW, "", hours) for hours in (240, 120, 75, 50, 30)))
+    assert (await counted(house))[FLOW, ""] == Count(started=3, left=3)
+    assert "Trong 3 ngày qua" in (await lan.get("/team/content")).text
 
 
 async def test_steps_that_are_gone_are_not_hard(built: tuple[FastAPI, House]) -> None:

@@ -69,7 +69,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(Folders(), HOME, tuple)
+    return Shelf(Folders(), HOME, dict)
 
 
 @pytest.fixture

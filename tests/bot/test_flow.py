@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.flow import Ask, Choose, Do, End, Flow, FlowError, parse, ways
-from bot.library import INTAKE, Library, load_flows
+from bot.library import INTAKE, Library, OldFlows, load_flows
 from bot.model import Position
 
 HEAD = "title: Thử\ntopic: vneid\n"
@@ -154,6 +154,15 @@ def test_a_removed_step_or_flow_is_finished_as_it_was(library: Library) -> None:
     assert stand(library, None, "b") == (OLD.version, "b")
     assert stand(library, new, "b", keep=False) is None
     assert stand(library, None, "b", keep=False) is None
+
+
+def test_an_old_version_is_read_when_it_is_asked_for(library: Library) -> None:
+    text = HEAD + "steps:\n  a: {say: Một}\n  b: {end: Xong}\n"
+    old = OldFlows({("thu", "1"): text, ("thu", "0"): "steps: [of a form that is no longer read"})
+    edited = replace(library, flows={}, old=old)
+    found = [edited.stand(Position(flow="thu", version=version, step="a")) for version in ("1", "0", "9")]
+    assert [one and one[0].steps["a"] for one in found] == [parse(text, "thu.yaml").steps["a"], None, None]
+    assert old[("thu", "1")] is old[("thu", "1")]
 
 
 def test_whoever_moves_keeps_the_way_back_that_still_exists(library: Library) -> None:
