@@ -25,8 +25,8 @@ MOST_LINES = 100
 _DAY = timedelta(hours=24)
 #: so many of the newest messages are looked at for what failed and what was paid
 _NEWEST = 50_000
-#: so many that came, for who wrote of late: more than a province hears in a week
-_NEWEST_HEARD = 300_000
+#: so many that came, for who wrote of late: as many as a province hears in a week
+_NEWEST_HEARD = 200_000
 
 _log = ChannelLogRow.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
