@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 #: messages of one channel on the wire at once
 MOST_AT_ONCE = 256
-#: files whose ids at a provider are remembered
+#: files whose ids at a provider are remembered, and messages of which a part was taken
 MOST_KNOWN = 1000
 #: seconds within which a provider must answer
 ANSWER_S = 30.0
@@ -102,6 +102,7 @@ class Carrier:
                     # uploads go up again: an id that a provider no longer knows must not be offered once more
                     kept = {key: one for key, one in taken.receipts.items() if not _is_upload(key, taken)}
                     if kept:
+                        _make_room(self._taken)  # of those that others took back nobody hears
                         self._taken[row] = _Taken(receipts=kept)
                     raise
                 taken.receipts[done] = got
@@ -136,8 +137,7 @@ class Carrier:
                     raise
         got = await self._call(name, outgoing, call)
         if call.upload and got.file_id and call.upload.ref.startswith((PICTURE, SPEECH)):
-            if len(self._known) >= MOST_KNOWN:
-                del self._known[next(iter(self._known))]  # who was learned first
+            _make_room(self._known)
             self._known[name, call.upload.ref] = got.file_id
         return got
 
@@ -258,3 +258,9 @@ def _kind(path: str) -> str:
 
 def _is_upload(key: tuple[str, bytes, str, int], taken: _Taken) -> bool:
     return taken.receipts[key].remote_id in taken.found.values()
+
+
+def _make_room(known: dict[Any, Any]) -> None:
+    """For one more: whoever came first leaves."""
+    if len(known) >= MOST_KNOWN:
+        del known[next(iter(known))]

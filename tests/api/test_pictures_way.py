@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from api import carrier
 from tests.cast import shipped
 from tests.service import OUTBOX, Service, started
 
@@ -40,6 +41,16 @@ async def test_a_picture_goes_up_once_and_to_the_next_by_its_id(service: Service
     first, second = service.telegram.called("sendPhoto")
     assert (list(first.files), list(second.files)) == (["photo"], [])
     assert service.telegram.files[second.fields["photo"]][1] == SHOWN.file.read_bytes()
+
+
+async def test_as_many_ids_are_remembered_as_there_is_room_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrier, "MOST_KNOWN", 1)
+    await to_the_picture(service)
+    await service.press(RESIDENT, "Xong rồi")
+    await service.says(RESIDENT + 1, "/start vneid-quet-nfc", "samsung")
+    assert [list(call.files) for call in service.telegram.called("sendPhoto")] == [["photo"], ["photo"], ["photo"]]
 
 
 async def test_a_picture_that_telegram_forgot_goes_up_again(service: Service) -> None:
