@@ -44,7 +44,7 @@ class Ahead(Generic[W]):
     def behind(self) -> None:
         """There is news, perhaps queued this moment and not yet written: a round behind all that is queued."""
         self._news.set()
-        with contextlib.suppress(StoreBusy):  # then the loop tries again
+        with contextlib.suppress(StoreBusy):  # then the loop's next look does it
             self._begin(news=True)
 
     def soon(self) -> None:

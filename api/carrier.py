@@ -34,7 +34,7 @@ ANSWER_S = 30.0
 
 
 class UnknownFate(Exception):
-    """The connection broke after the request was written: it may have arrived."""
+    """No answer came to a request that may have been written: it may have arrived."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from api.tables import Inbox
 from bot import record
 from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 
-_COLUMNS = ("channel", "chat", "provider_id", "conversation", "body", "received_at", "next_at", "attempts", "error")
 _TABLE = Inbox.__table__  # type: ignore[attr-defined]
 _UNIQUE = ["channel", "chat", "provider_id"]
 _ONCE = {

@@ -1,6 +1,6 @@
 """Builds the house and opens its doors. Read this first.
 
-webhooks.receive -> turns.take -> sender, and timers beside them: one loop each, started and ended here.
+webhooks.Doors -> arriving -> turns.take -> sender, and timers beside them: a loop each, started and ended here.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ class Status(IntEnum):
 
 #: under this key stand the words of a row that is nothing but them read aloud; it follows the row that shows them
 SPOKEN = "spoken"
-#: what stands in `error` of a row that must be asked about before it is sent again
+#: what stands in `error` of a QUEUED row that must be asked about before it is sent again (Status.UNKNOWN is an end)
 UNKNOWN_FATE = "unknown fate"
 #: and of one that was sent again without being asked about: whoever reads it may have it twice
 SENT_AGAIN = "sent again, its first fate is unknown"
@@ -53,8 +53,8 @@ _ON_THE_WIRE = Prepared(
 _INSERT = Prepared(_outbox.insert())
 _VOID = Prepared(
     _outbox.update()
-    .where(_outbox.c.lane == sa.bindparam("row"), _outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"),
-           _outbox.c.conversation == sa.bindparam("row"), _outbox.c.epoch < sa.bindparam("epoch_now"))
+    .where(_outbox.c.lane == sa.bindparam("talk"), _outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"),
+           _outbox.c.conversation == sa.bindparam("talk"), _outbox.c.epoch < sa.bindparam("epoch_now"))
     .values(status=int(Status.VOID))
 )  # fmt: skip
 
@@ -164,7 +164,7 @@ def _joins(row: dict[str, Any]) -> bool:
 
 def void(connection: sa.Connection, epochs: list[tuple[str, int]]) -> None:
     """These talks have changed hands: what was written before and has not begun to be sent never will be."""
-    _VOID.run(connection, [{"row": key, "epoch_now": epoch} for key, epoch in epochs])
+    _VOID.run(connection, [{"talk": key, "epoch_now": epoch} for key, epoch in epochs])
 
 
 def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

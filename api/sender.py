@@ -35,8 +35,11 @@ from bot.model import Attachment, Reached, Reply, Undelivered
 
 log = structlog.get_logger()
 
-#: a message is given up after so many tries (about three hours of back-off)
-MOST_TRIES = 14
+#: a message that is refused, or of which nobody can say whether it arrived, is given up after so many tries (about
+#: three hours of back-off); one at which we ourselves fail sooner, for all that follows it in its lane waits
+MOST_TRIES, MOST_RAISED = 14, 6
+#: a message of unknown fate that cannot be asked about is sent again for so long: each time it may come once more
+BLINDLY = timedelta(minutes=2)
 #: how often is looked for messages whose process has died, or whose talk changed hands behind our back
 SWEEP_EVERY_S = 0.5
 #: what a process that died had on the wire may be so far from landing, or from being written down
@@ -243,8 +246,9 @@ class Sender:
 
     def room(self) -> tuple[int, list[str]]:
         """How many messages more may go on the wire, and the channels that have enough there."""
+        marked = self._marked()  # first: the event loop moves them to `busy`
         busy = Counter(dict(self.busy))
-        busy.update(row["channel"] for row in self._marked())
+        busy.update(row["channel"] for row in marked)
         # a channel that is slow fills half of its own room and leaves the others theirs
         full = [name for name, many in busy.items() if many > MOST_AT_ONCE // 2]
         return MOST_AT_ONCE - max((many for name, many in busy.items() if name not in full), default=0), full
@@ -252,6 +256,10 @@ class Sender:
     def _marked(self) -> list[Row]:
         """What the event loop has yet to hear of."""
         return [row for begun in list(self.ahead.rounds) for row in begun.work.rows]
+
+    def _taken_up(self) -> list[Result]:
+        """What rounds write down that the event loop has yet to hear of."""
+        return [one for begun in list(self.ahead.rounds) for one in begun.work.results or ()]
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
@@ -269,8 +277,7 @@ class Sender:
 
     def _ended(self, connection: sa.Connection, begun: set[int]) -> None:
         """What came back; and what was marked just now but never begun is nobody's any more."""
-        broken_off = [one for begun in self.ahead.rounds for one in begun.work.results or ()]
-        _settle(connection, [*broken_off, *self.results], self.house.now())
+        _settle(connection, [*self._taken_up(), *self.results], self.house.now())
         mine = (_outbox.c.status == sa.text("1"), _outbox.c.owner == owner(connection))
         free = _outbox.update().where(*mine, _outbox.c.id.not_in(begun))
         connection.execute(free.values(status=int(Status.QUEUED), attempts=_outbox.c.attempts - 1))
@@ -278,9 +285,9 @@ class Sender:
     def _sweep(self, connection: sa.Connection, now: datetime) -> None:
         """What no event tells us: the end of another process, a talk that changed hands in one."""
         self._swept_at = time.monotonic()
-        came_back = [*self.results, *(one for begun in list(self.ahead.rounds) for one in begun.work.results or ())]
-        mine = {owner(connection), *list(self.under_way.values()), *(row["owner"] for row in self._marked()),
-                *(one.owner for one in came_back)}  # fmt: skip
+        # read in the order in which the event loop moves them on, so that none slips past
+        mine = {owner(connection), *(row["owner"] for row in self._marked()), *list(self.under_way.values())}
+        mine.update(one.owner for one in (*list(self.results), *self._taken_up()))
         others = [name for name in connection.execute(_OWNERS).scalars() if name not in mine]
         dead = [name for name in others if is_dead(connection, name)]
         if dead:
@@ -290,22 +297,21 @@ class Sender:
 
     # --- one message ---------------------------------------------------------------------------------------------
 
-    async def _send(self, row: Row, marked_at: float) -> None:
-        """`marked_at`: time.monotonic() when the mark was begun."""
+    async def _send(self, row: Row, queued_s: float) -> None:
+        """`queued_s`: time.monotonic() when the round that marked it was queued."""
         structlog.contextvars.bind_contextvars(event_id=row["inbox_id"])  # of this task alone
         try:
-            if time.monotonic() - marked_at > FRESH_S:
+            if time.monotonic() - queued_s > FRESH_S:
                 result = _result(row, Status.QUEUED, self.house.now(), error=row["error"])
             else:
                 result = await self._try(row)
         except Exception as error:
             log.exception("send_raised", row=row["id"])
-            unsure = row["error"] == UNKNOWN_FATE
-            result = _later(row, self.house.now(), UNKNOWN_FATE if unsure else type(error).__name__)
+            result = self._raised(row, error)
         if row["error"] == SENT_AGAIN and result.status <= Status.SENT and result.error != UNKNOWN_FATE:
             result = replace(result, error=SENT_AGAIN)
         age = self.house.now() - row["created_at"]
-        self.house.counts.sent(row["channel"], result.status, result.error, time.monotonic() - marked_at, age)
+        self.house.counts.sent(row["channel"], result.status, result.error, time.monotonic() - queued_s, age)
         if result.error:
             happened = "sent_again" if result.status == Status.SENT else "send_failed"
             log.warning(happened, row=row["id"], channel=row["channel"], status=result.status.name,
@@ -347,8 +353,7 @@ class Sender:
                     return _result(row, Status.SENT, now, remote_id=found, sent_at=now)
                 if found is None and outgoing.human:
                     # a step of a flow may be read twice; what a person wrote is theirs to write again
-                    return _result(row, Status.UNKNOWN, now, error=UNKNOWN_FATE, undelivered=row["conversation"],
-                                   why="unknown")  # fmt: skip
+                    return _never_known(row, now)
                 again = SENT_AGAIN if found is None else ""
         except SendError as error:
             result = self._failed(row, error)  # still unsure: sent blindly it might come twice
@@ -364,7 +369,7 @@ class Sender:
             result = self._failed(row, error)
             return replace(result, error=again) if again and result.status == Status.QUEUED else result
         except UnknownFate:
-            return _result(row, Status.QUEUED, now + timedelta(seconds=0.3), error=UNKNOWN_FATE)
+            return self._unsure(row, blindly=bool(again))
         self.house.worries.pop(row["channel"], None)
         if row["chat"] == self.house.settings.telegram_team_chat:
             self.house.worries.pop("telegram_team_chat", None)
@@ -412,6 +417,21 @@ class Sender:
             log.warning("sent_without_picture", channel=row["channel"], error=str(error))
         return await self.carrier.carry(row["channel"], row["id"], replace(outgoing, attachments=files))
 
+    def _unsure(self, row: Row, *, blindly: bool) -> Result:
+        """It may have arrived. `blindly`: as it may have before, and nobody could be asked."""
+        now = self.house.now()
+        if row["attempts"] >= MOST_TRIES or (blindly and now - row["marked_at"] > BLINDLY):
+            return _never_known(row, now)
+        return _later(row, now, UNKNOWN_FATE)
+
+    def _raised(self, row: Row, error: Exception) -> Result:
+        """A fault of ours, or the database was away."""
+        now = self.house.now()
+        unsure = row["error"] == UNKNOWN_FATE
+        if row["attempts"] < MOST_RAISED or isinstance(error, StoreBusy):
+            return _later(row, now, UNKNOWN_FATE if unsure else type(error).__name__)
+        return _never_known(row, now) if unsure else self._failed(row, SendError(type(error).__name__, permanent=True))
+
     def _failed(self, row: Row, error: SendError) -> Result:
         now = self.house.now()
         if error.misconfigured:
@@ -430,7 +450,7 @@ class Sender:
             return _result(
                 row, Status.DEAD, now, error=str(error),
                 blocked=(row["channel"], row["chat"]) if error.blocked else None,
-                undelivered=row["conversation"] if row["body"].get("author") == "member" else "",
+                undelivered=_from_member(row),
                 why="window" if error.window else "blocked" if error.blocked else "refused",
             )  # fmt: skip
         if error.retry_after_s is not None:
@@ -487,6 +507,16 @@ def _later(row: Row, now: datetime, why: str) -> Result:
     return _result(row, Status.QUEUED, now + timedelta(seconds=pause_s), error=why)
 
 
+def _never_known(row: Row, now: datetime) -> Result:
+    """Whether it arrived will not be known: nobody can be asked, and it is not sent once more."""
+    return _result(row, Status.UNKNOWN, now, error=UNKNOWN_FATE, undelivered=_from_member(row), why="unknown")
+
+
+def _from_member(row: Row) -> str:
+    """The conversation, of a member's words; "" of the bot's."""
+    return row["conversation"] if row["body"].get("author") == "member" else ""
+
+
 def _result(row: Row, status: Status, next_at: datetime, **more: Any) -> Result:
     return Result(row=row["id"], owner=row["owner"], status=status, next_at=next_at, **more)
 
@@ -496,7 +526,7 @@ def _settle(connection: sa.Connection, results: list[Result], now: datetime) -> 
         return
     rows = [
         {"row": r.row, "by": r.owner, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id,
-         "error": r.error, "quota": r.quota, "sent_at": r.sent_at}
+         "error": r.error.replace("\0", ""), "quota": r.quota, "sent_at": r.sent_at}  # PostgreSQL's text holds none
         for r in results
     ]  # fmt: skip
     _SETTLE.run(connection, rows)

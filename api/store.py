@@ -52,7 +52,7 @@ log = structlog.get_logger()
 
 
 class StoreBusy(Exception):
-    """The queue to the database is full: answer 503 and let the provider come again."""
+    """Too much waits for the database, or it takes too long: answer 503 and let the provider come again."""
 
 
 class StoreAway(StoreBusy):

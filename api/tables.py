@@ -155,17 +155,18 @@ class Outbox(Table, table=True):
     inbox_id: int = Field(sa_column=Column(Id, nullable=False))
     place: int
     conversation: str
-    #: None: true under any owner. A number: void once the conversation's epoch is another
+    #: None: true under any owner. A number: void once the conversation's epoch is higher
     epoch: int | None = None
     case_id: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
     body: dict[str, Any] = _json()
-    #: see sender.Status
+    #: see outbox.Status
     status: int = 0
     attempts: int = 0
     next_at: datetime = _moment()
     #: who began the newest try: see store.owner
     owner: str = ""
-    #: when the newest try began: a message of unknown fate has a higher id than any that was known then
+    #: when the newest try began; of a message of unknown fate, the first that may have arrived: it has a higher id than
+    #: any that was known then
     marked_at: datetime | None = _moment(nullable=True)
     remote_id: str = ""
     #: what the provider counted it against ("paid": money), "" where it does not say

@@ -102,9 +102,21 @@ _miss = Miss.__table__  # type: ignore[attr-defined]
 
 _CASE_KINDS = {cls.__name__ for cls in get_args(CaseEvent)}
 
+_first = _inbox.alias("first")
 _OPEN = Prepared(
-    sa.select(_inbox.c.conversation, _inbox.c.channel, _inbox.c.chat)
-    .where(_inbox.c.done_at.is_(None), _inbox.c.next_at <= sa.bindparam("now"))
+    sa.select(_inbox.c.id, _inbox.c.conversation, _inbox.c.channel, _inbox.c.chat)
+    .where(
+        _inbox.c.done_at.is_(None),
+        _inbox.c.next_at <= sa.bindparam("now"),
+        _inbox.c.id > sa.bindparam("after"),
+        # what stands behind an event that waits would else take everybody's room
+        sa.select(_first.c.next_at)
+        .where(_first.c.conversation == _inbox.c.conversation, _first.c.done_at.is_(None))
+        .order_by(_first.c.id)
+        .limit(sa.literal_column("1", sa.Integer))
+        .scalar_subquery()
+        <= sa.bindparam("now"),
+    )
     .order_by(_inbox.c.id)
     .limit(MOST_EVENTS)
 )
@@ -264,7 +276,7 @@ class Turns:
     async def _one_by_one(self) -> Batch:
         """A whole batch failed: find the conversation that did it, and leave its event for later."""
         now = self.house.now()
-        keys = await self.house.store.read(lambda c: [row.conversation for row in _OPEN.rows(c, {"now": now})])
+        keys = await self.house.store.read(lambda c: [row.conversation for row in _open(c, now)])
         whole = Batch(more=bool(keys))
         for key in dict.fromkeys(keys):
             try:
@@ -292,12 +304,26 @@ def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -
 
 
 def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch) -> None:
-    rows = _OPEN.rows(connection, {"now": now})
-    batch.more |= len(rows) == MOST_EVENTS
+    batch.more, batch.elsewhere, after = True, False, 0
+    while batch.more:
+        rows = _open(connection, now, after)
+        batch.more = len(rows) == MOST_EVENTS
+        if _some(connection, near, now, only, batch, rows):
+            return
+        if rows:
+            after = rows[-1].id  # another process is at all of these: what comes after them is for us
+
+
+def _open(connection: sa.Connection, now: datetime, after: int = 0) -> list[Any]:
+    """The oldest MOST_EVENTS events, by conversation, that can have their turn now, `after` that id."""
+    return _OPEN.rows(connection, {"now": now, "after": after})
+
+
+def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch, rows: list[Any]) -> bool:
+    """The turns of these conversations. False: another process is at all of them."""
     opened = {row.conversation: row for row in rows if not only or row.conversation == only}
-    batch.elsewhere = False
     if not opened:
-        return
+        return False
     # The lock comes first and the events are read after it, in a new statement: on PostgreSQL a row that another
     # process finished meanwhile must be seen as done.
     locked = _locked(connection, list(opened))
@@ -313,9 +339,9 @@ def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
         if new:
             _NEW[connection.dialect.name].run(connection, blank)
             locked |= _locked(connection, new)
-    batch.elsewhere = len(locked) < len(opened)
+    batch.elsewhere |= len(locked) < len(opened)
     if not locked:
-        return
+        return False
     events: defaultdict[str, list[Any]] = defaultdict(list)
     for row in _EVENTS.rows(connection, {"keys": list(locked)}):
         events[row.conversation].append(row)
@@ -325,6 +351,7 @@ def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
     for key, rows in events.items():
         work.conversation(locked[key], rows)
     work.write()
+    return True
 
 
 def _locked(connection: sa.Connection, keys: list[str]) -> dict[str, Any]:
@@ -427,12 +454,16 @@ class _Work:
             return state
         if isinstance(event, Inbound) and event.channel == "telegram":
             if row.conversation.startswith("desk:"):
-                known = members.hear_in_group(self.connection, self.near, pen, event)
                 self.batch.at_desk = True
-                late = self.now - row.received_at > MOST_WAIT
-                return (
-                    state if known or late or not outbox.on_the_wire(self.connection, "telegram", event.chat) else None
-                )
+                if members.hear_in_group(self.connection, self.near, pen, event):
+                    return state
+                if self.now - row.received_at < MOST_WAIT and outbox.on_the_wire(
+                    self.connection, "telegram", event.chat
+                ):
+                    return None
+                # once more: on PostgreSQL what was on the wire may have been written down between the two
+                members.hear_in_group(self.connection, self.near, pen, event)
+                return state
             if linked.link(self.connection, pen, event):
                 return state
             member_id = self.staff.get(event.chat)

@@ -61,15 +61,15 @@ def _understood(cls: type[N], data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def event(data: Mapping[str, Any]) -> model.Event:
-    """Raises KeyError on a kind that is no event."""
+    """Of data that is one. Raises KeyError on an unknown kind."""
     return typing.cast(model.Event, read(_KINDS[data["kind"]], data))
 
 
 def case_event(data: Mapping[str, Any]) -> model.CaseEvent:
-    """Raises KeyError on a kind that is nothing that happens to a case."""
+    """Of data that is something that happens to a case. Raises KeyError on an unknown kind."""
     return typing.cast(model.CaseEvent, read(_KINDS[data["kind"]], data))
 
 
 def effect(data: Mapping[str, Any]) -> model.Effect:
-    """Raises KeyError on a kind that is no effect."""
+    """Of data that is one. Raises KeyError on an unknown kind."""
     return typing.cast(model.Effect, read(_KINDS[data["kind"]], data))

@@ -36,7 +36,7 @@ def _prepared() -> Iterator[tuple[str, Any]]:
                     yield f"{module.__name__}.{name}", one.statement
 
 
-STATEMENTS: dict[str, Any] = {**dict(_prepared()), "api.sender._VOID": sender._VOID, "api.timers._FIRE": timers._FIRE}
+STATEMENTS: dict[str, Any] = {**dict(_prepared()), "api.sender._VOID": sender._VOID, "api.timers._DUE": timers._DUE}
 
 
 @pytest.fixture(scope="module")

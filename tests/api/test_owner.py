@@ -184,6 +184,27 @@ def test_a_conversation_is_taken_by_one_process_at_a_time(pair: tuple[Room, Room
     assert len(one.rows(sa.select(OUTBOX.c.id))) == 4
 
 
+def test_behind_a_full_load_of_another_process_the_next_is_taken(pair: tuple[Room, Room]) -> None:
+    one, other = pair
+    many = range(3 * turns.MOST_EVENTS)
+    talk = {"channel": "telegram", "state": {}, "state_version": 1, "epoch": 0, "reachable": True, "name": "",
+            "updated_at": one.now}  # fmt: skip
+    with one.house.store.engine.begin() as connection:
+        talks = [{**talk, "key": f"telegram:{3000 + number}", "chat": f"{3000 + number}"} for number in many]
+        connection.execute(CONVERSATION.insert(), talks)
+        inbox.put(connection, [inbox.from_channel(said(one, 3000 + n, f"{n}"), f"m{n}") for n in many], one.now)
+    with one.house.store.engine.connect() as first, first.begin():
+        turns._take(first, one.desk, one.now, "", mine := turns.Batch())
+        with other.house.store.engine.begin() as second:
+            turns._take(second, other.desk, other.now, "", theirs := turns.Batch())
+            third = turns.Batch()
+            turns._take(second, other.desk, other.now, "", third)
+            fourth = turns.Batch()
+            turns._take(second, other.desk, other.now, "", fourth)
+    assert (mine.events, theirs.events, third.events, fourth.events) == (turns.MOST_EVENTS,) * 3 + (0,)
+    assert (mine.more, theirs.more, fourth.more) == (True, True, False)
+
+
 def test_a_timer_fires_once(pair: tuple[Room, Room]) -> None:
     one, other = pair
     one.says(TU, "gặp người")
@@ -204,3 +225,15 @@ def test_a_conversation_that_was_cleared_away_begins_anew(tmp_path: Path, databa
         room.says(TU, "/start")
         assert len(room.texts(TU)) == 2
         assert room.texts(TU)[0] == room.texts(TU)[1]
+
+
+def test_what_waits_behind_an_event_that_waits_takes_nobodys_room(tmp_path: Path, database_url: str) -> None:
+    with opened(tmp_path, database_url) as room, room.house.store.engine.begin() as connection:
+        for number in range(turns.MOST_EVENTS + 2):
+            inbox.put(connection, [inbox.from_channel(said(room, TU, f"{number}"), f"m{number}")], room.now)
+        first = sa.select(sa.func.min(INBOX.c.id)).scalar_subquery()
+        connection.execute(INBOX.update().where(INBOX.c.id == first).values(next_at=room.now + timedelta(seconds=1)))
+        inbox.put(connection, [inbox.from_channel(said(room, NAM, "alo"), "other")], room.now)
+        assert turns.take(connection, room.desk, room.now).events == 1
+        room.now += timedelta(seconds=1)
+        assert turns.take(connection, room.desk, room.now).events == turns.MOST_EVENTS + 2

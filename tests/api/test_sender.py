@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from api import inbox, outbox
+from api import fate, inbox, outbox
 from api.house import House
 from api.outbox import Pen, Status
-from api.sender import MOST_TRIES
+from api.sender import MOST_RAISED, MOST_TRIES
+from bot.channel import Call, Outgoing
 from bot.model import Reply, WaitExpired
 from tests.fakes.telegram import FakeTelegram
 from tests.service import GROUP, OUTBOX, Service, started
@@ -159,6 +161,57 @@ async def test_an_outage_of_hours_is_survived(service: Service) -> None:
     await service.quiet()
     assert await statuses(service) == ["SENT"]
     assert service.shown(TU) == ["một"]
+
+
+async def test_what_nobody_can_be_asked_about_is_sent_again_for_a_while_only(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fate, "asked", _nobody)
+    service.telegram.fail("sendMessage", 0, done=True, times=4)
+    await send(service, TU, "một", "hai")
+    for times in range(1, 5):
+        await service.until(lambda times=times: _tried(service, times))  # type: ignore[misc]
+        service.clock.move(seconds=45)
+        service.house.news.tell(["outbox"])
+    await service.quiet()
+    assert await statuses(service) == ["UNKNOWN", "SENT"]
+    assert service.shown(TU) == ["một"] * 4 + ["hai"]
+
+
+async def _nobody(*_: object) -> None:
+    return None
+
+
+async def test_a_fault_of_ours_holds_up_its_lane_for_seconds_only(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = service.house.channels["telegram"]
+    render = channel.render
+
+    def faulty(outgoing: Outgoing) -> tuple[Call, ...]:
+        if outgoing.text == "một":
+            raise ZeroDivisionError
+        return tuple(render(outgoing))
+
+    monkeypatch.setattr(channel, "render", faulty)
+    await send(service, TU, "một", "hai")
+    begun = service.house.now()
+    for times in range(1, MOST_RAISED + 1):
+        await service.until(lambda times=times: _tried(service, times))  # type: ignore[misc]
+        service.clock.move(seconds=0.8 * 2 ** (times - 1))
+        service.house.news.tell(["outbox"])
+    await service.quiet()
+    assert await statuses(service) == ["DEAD", "SENT"]
+    assert service.shown(TU) == ["hai"]
+    assert service.house.now() - begun < timedelta(minutes=1.5)
+
+
+async def test_what_the_database_cannot_hold_of_an_error_stops_nobody(tmp_path: Path, database_url: str) -> None:
+    async with started(tmp_path, database_url=database_url) as service:
+        service.telegram.fail("sendMessage", 400, "Bad Request: \0")
+        await send(service, TU, "một", "hai")
+        await service.quiet()
+        assert await statuses(service) == ["DEAD", "SENT"]
 
 
 async def _tried(service: Service, times: int) -> bool:
