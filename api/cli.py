@@ -1,10 +1,13 @@
 """The `gocua` command: every verb that an operator, an author or a developer types. Each is a few lines over a room."""
 
+import contextlib
+import errno
 import json
+import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -71,6 +74,41 @@ def _settings(**given: object) -> Settings:
         _fail(f"Chưa chạy được, thiếu hoặc sai thiết lập:\n{error}")
 
 
+def _why(error: Exception) -> str:
+    """What an operator can use: of a database's error its own words, without the statement."""
+    own = getattr(error, "orig", None)
+    return f"không mở hay ghi được cơ sở dữ liệu, xem GOCUA_DATABASE_URL ({own})" if own else str(error)
+
+
+@contextlib.contextmanager
+def _opened(settings: Settings) -> Iterator[sa.Connection]:
+    """The database in use, in one transaction."""
+    file = settings.database_file
+    if file and not file.exists():
+        _fail(f"Chưa có cơ sở dữ liệu {file}: chạy `gocua serve` trước, hoặc xem GOCUA_DATABASE_URL.")
+    engine = sa.create_engine(settings.database_url)
+    try:
+        with engine.begin() as connection:
+            if not schema.revision(connection):
+                _fail("Cơ sở dữ liệu còn trống: chạy `gocua migrate` hoặc `gocua serve --demo` trước.")
+            yield connection
+    except sa.exc.SQLAlchemyError as error:
+        _fail(f"Chưa làm được: {_why(error)}")
+    finally:
+        engine.dispose()
+
+
+def _port_is_free(host: str, port: int) -> None:
+    """Told now, and not after everything else has started."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        why = (
+            "đang có chương trình khác dùng" if error.errno == errno.EADDRINUSE else f"không mở được ({error.strerror})"
+        )
+        _fail(f"Cổng {port} ở {host} {why}: đổi bằng --port, --host.")
+
+
 @app.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen on.")
@@ -79,11 +117,12 @@ def serve(host: str, port: int, demo: bool) -> None:
     """Run the whole service: web chat, console, channels."""
     settings = _settings(**({"demo": True} if demo else {}))
     logs.start()
+    _port_is_free(host, port)
     try:
         _brought_up_to_date(settings)
         house = main.build(settings)
     except (FlowError, schema.SchemaError, StoreLocked, ValueError, OSError, sa.exc.SQLAlchemyError) as error:
-        _fail(f"Chưa chạy được: {error}")
+        _fail(f"Chưa chạy được: {_why(error)}")
     base = settings.public_url or f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 only compared
     click.echo(f"Trang trò chuyện:  {base}/")
     click.echo(f"Bàn của tổ:        {base}/team")
@@ -213,7 +252,7 @@ def migrate() -> None:
         engine = _engine(settings)
         before, after = schema.migrate(engine)
     except (schema.SchemaError, sa.exc.SQLAlchemyError, OSError) as error:
-        _fail(f"Chưa nâng cấp được: {error}")
+        _fail(f"Chưa nâng cấp được: {_why(error)}")
     click.echo(f"{before or '(trống)'} -> {after}")
 
 
@@ -232,7 +271,7 @@ def backup(file: Path, verify: bool) -> None:
     try:
         copy = copying.make(settings, file, main.utc_now(), verify=verify)
     except (copying.BackupBroken, OSError, sa.exc.SQLAlchemyError) as error:
-        _fail(f"Chưa sao lưu được: {error}")
+        _fail(f"Chưa sao lưu được: {_why(error)}")
     checked = "đã thử khôi phục, khớp từng dòng" if verify else "chưa thử khôi phục"
     click.echo(f"Đã ghi {file} ({file.stat().st_size / 1e6:.1f} MB): {_told(copy)}; {checked}.")
     if copy.media_missing:
@@ -253,7 +292,7 @@ def restore(file: Path, force: bool) -> None:
     try:
         copy = copying.restore(settings, file, force=force)
     except (copying.BackupBroken, MoveRefused, schema.SchemaError, OSError, sa.exc.SQLAlchemyError) as error:
-        _fail(f"Chưa khôi phục được: {error}")
+        _fail(f"Chưa khôi phục được: {_why(error)}")
     click.echo(f"Đã khôi phục và so khớp: {_told(copy)}.")
 
 
@@ -272,13 +311,12 @@ def move_to(url: str) -> None:
     try:
         proofs = moving.move(settings, url)
     except (moving.MoveRefused, schema.SchemaError, sa.exc.SQLAlchemyError) as error:
-        _fail(f"Chưa chuyển được: {error}")
+        _fail(f"Chưa chuyển được: {_why(error)}")
     for name, proof in proofs.items():
         click.echo(f"{name}: {proof.rows} dòng, {proof.checksum}")
     click.echo("Mọi dòng đã sang nơi mới và khớp. Ghi vào .env rồi chạy lại (giữ tệp cũ tới khi thấy mọi việc ổn):")
     click.echo("  GOCUA_DATABASE_URL=(nơi mới)")
-    click.echo(f"  GOCUA_MEDIA_FOLDER={settings.media.absolute()}")
-    click.echo(f"Chép gocua.secret và gocua.vapid ở {settings.data_folder} vào thư mục mà dịch vụ sẽ chạy.")
+    click.echo(f"  GOCUA_DATA_FOLDER={settings.data_folder.absolute()}")
 
 
 @app.command()
@@ -287,12 +325,8 @@ def trace(event: int) -> None:
     """What became of one message: when it came, had its turn, and what was sent. Never anyone's words."""
     from api import trace as tracing
 
-    engine = sa.create_engine(_settings().database_url)
-    if not schema.current(engine):
-        _fail("Cơ sở dữ liệu còn trống: chưa có tin nào để dò.")
-    with engine.connect() as connection:
+    with _opened(_settings()) as connection:
         found = tracing.lines(connection, event)
-    engine.dispose()
     click.echo("\n".join(found) or f"Không có (hoặc không còn giữ) #{event}.")
 
 
@@ -330,7 +364,7 @@ def channel_probe(name: str) -> None:
     try:
         report = checklist.take(name, settings, doctor.zalo_keys(settings), main.utc_now, click.echo, click.prompt)
     except (ProbeError, sa.exc.SQLAlchemyError) as error:
-        _fail(f"Chưa soát được: {error}")
+        _fail(f"Chưa soát được: {_why(error)}")
     click.echo(f"\nĐã ghi {report}")
 
 
@@ -350,10 +384,7 @@ def member_link(name: str) -> None:
     """Print a one-time link to the console; send it to their Telegram chat when that is linked."""
     settings = _settings()
     base = settings.public_url or "http://127.0.0.1:8000"
-    engine = sa.create_engine(settings.database_url)
-    with engine.begin() as connection:
-        if not schema.current(engine):
-            _fail("Cơ sở dữ liệu còn trống: chạy `gocua migrate` hoặc `gocua serve --demo` trước.")
+    with _opened(settings) as connection:
         rows = connection.execute(sa.select(_member.c.id, _member.c.name, _member.c.telegram_chat)).all()
         found = [row for row in rows if row.name == name] or [row for row in rows if name.lower() in row.name.lower()]
         if len(found) != 1:

@@ -103,8 +103,11 @@ def _database(settings: Settings) -> tuple[list[str], bool]:
         return [f"Cơ sở dữ liệu: KHÔNG MỞ ĐƯỢC ({type(error).__name__}); xem GOCUA_DATABASE_URL"], False
     finally:
         engine.dispose()
+    if not schema.is_known(at):
+        newer = f"của một bản gocua mới hơn ({at}): chạy bản đó, hoặc dùng bản sao lưu làm trước khi nâng cấp"
+        return [f"Cơ sở dữ liệu: {kind}, {newer}"], False
     state = "mới nhất" if at == schema.head() else f"đang ở {at or '(trống)'}, cần `gocua migrate`"
-    people = f"{members} thành viên" if members else "chưa có thành viên nào: nhập danh sách, hoặc thử với --demo"
+    people = f"{members} thành viên" if members else "chưa có ai: `gocua members import`, hoặc thử với --demo"
     return [f"Cơ sở dữ liệu: {kind}, {state}", f"Danh sách tổ: {people}"], True
 
 

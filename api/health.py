@@ -61,11 +61,16 @@ def _answer(wrong: dict[str, str], **more: Any) -> JSONResponse:
     return JSONResponse(body, status_code=503 if wrong else 200)
 
 
-async def _look(house: House) -> tuple[dict[str, str], Standing | None]:
-    """What of this process is broken, and how the way stands when the database could be asked."""
+def loops(house: House) -> dict[str, bool]:
+    """Whether each loop runs that must, by name."""
     # With a webhook nothing is left to do for Telegram's own loop once it is registered; doors are opened once.
     may_end = {"doors"} | ({"telegram"} if house.settings.public_url else set())
-    wrong = {name: "đã dừng" for name, task in house.loops.items() if task.done() and name not in may_end}
+    return {name: not task.done() for name, task in house.loops.items() if name not in may_end}
+
+
+async def _look(house: House) -> tuple[dict[str, str], Standing | None]:
+    """What of this process is broken, and how the way stands when the database could be asked."""
+    wrong = {name: "đã dừng" for name, runs in loops(house).items() if not runs}
     if shutil.disk_usage(house.settings.data_folder).free < LEAST_FREE_BYTES:
         wrong["disk"] = f"less than {LEAST_FREE_BYTES // 1024**2} MB free in {house.settings.data_folder}"
     try:

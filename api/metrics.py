@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from api import schema, standing
+from api import health, schema, standing
 from api.house import House
 
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -43,8 +43,8 @@ class Gauges:
 
     async def look(self) -> None:
         house = self._house
-        for name, task in house.loops.items():
-            self._loops.labels(name).set(not task.done())
+        for name, runs in health.loops(house).items():
+            self._loops.labels(name).set(runs)
         self._worries.set(len(house.worries) + bool(house.shelf.worry))
         self._disk.set(shutil.disk_usage(house.settings.data_folder).free)
         try:

@@ -27,6 +27,11 @@ def head() -> str:
     return _known()[-1]
 
 
+def is_known(found: str) -> bool:
+    """Whether this version can work on a database of this revision, once it is brought up to date."""
+    return found in ("", *_known())
+
+
 def current(engine: sa.Engine) -> str:
     """The revision at which the database stands; "" for an empty one."""
     with engine.connect() as connection:
@@ -54,7 +59,7 @@ def bring(connection: sa.Connection, to: str = "head") -> tuple[str, str]:
     _claim(connection)
     before = revision(connection)
     for one in (before, to):
-        if one not in ("", "head", *_known()):
+        if one != "head" and not is_known(one):
             raise SchemaError(f"The database stands at revision {one}, unknown here. {SchemaError.__doc__}")
     if before != (head() if to == "head" else to):
         _upgrade(connection, to)

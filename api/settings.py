@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pydantic_settings
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -240,6 +241,10 @@ def load(**given: object) -> Settings:
     """The settings of this process. Raises SettingsError naming every wrong or missing one."""
     try:
         return Settings(**given)  # type: ignore[arg-type] # pydantic checks them
+    except pydantic_settings.SettingsError as error:  # what is no JSON where a list is asked for
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"GOCUA_{field[1].upper()}" if field else str(error)
+        raise SettingsError(f'{name}: write it as a list, such as ["79", "82"]') from error
     except ValidationError as error:
         lines: list[str] = []
         for problem in error.errors():

@@ -99,7 +99,14 @@ def test_migrate_and_doctor(room: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert again.stdout.strip() == f"{schema.head()} -> {schema.head()}"
     well = run("doctor")
     assert well.exit_code == 0
-    for line in ("Thiết lập: ổn", "Kênh web: bật", "Kênh Telegram: tắt", "mới nhất", "chưa có thành viên", "hướng dẫn"):
+    for line in (
+        "Thiết lập: ổn",
+        "Kênh web: bật",
+        "Kênh Telegram: tắt",
+        "mới nhất",
+        "gocua members import",
+        "hướng dẫn",
+    ):
         assert line in well.stdout
     monkeypatch.setenv("GOCUA_TELEGRAM_SECRET", "bi-mat")
     ill = run("doctor")
@@ -118,14 +125,39 @@ def test_doctor_of_a_database_that_is_no_database(room: Path) -> None:
     assert run("migrate").exit_code == 1
 
 
-def test_what_cannot_be_done_is_said_in_one_line(room: Path) -> None:
-    for words, why in ((("trace", "1"), "còn trống"), (("backup", str(room)), "là thư mục")):
+def test_what_cannot_be_done_is_said_in_one_line(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words, why in (
+            (("trace", "1"), "gocua serve"), (("member", "link", "Lan"), "gocua serve"), (("backup", str(room)), "là thư mục"),
+            (("serve", "--port", port), "chương trình khác"),
+        ):  # fmt: skip
+            refused = run(*words)
+            assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+            assert why in refused.stderr
+    assert list(room.glob("*.db")) == []
+    monkeypatch.setenv("GOCUA_DATABASE_URL", "postgresql+psycopg://a:b@127.0.0.1:1/none")
+    for words in (("trace", "1"), ("member", "link", "Lan"), ("migrate",), ("backup", str(room / "x"))):
         refused = run(*words)
-        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
-        assert why in refused.stderr
+        assert (refused.exit_code, "Traceback" in refused.stderr, "sqlalche.me" in refused.stderr) == (1, False, False)
+        assert "xem GOCUA_DATABASE_URL (" in refused.stderr
+
+
+def test_a_list_that_is_none_names_its_setting(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOCUA_HOME_PROVINCES", "79,82")
+    assert "GOCUA_HOME_PROVINCES: write it as a list" in run("doctor").stdout
+
+
+def test_doctor_of_a_newer_database(room: Path) -> None:
+    run("migrate")
+    with sa.create_engine(f"sqlite:///{room}/gocua.db").begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    told = run("doctor")
+    assert (told.exit_code, "bản gocua mới hơn (9999)" in told.stdout) == (1, True)
 
 
 def test_a_link_for_a_member(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (room / "gocua.db").touch()
     empty = run("member", "link", "Lan")
     assert (empty.exit_code, "gocua migrate" in empty.stderr) == (1, True)
     run("migrate")
