@@ -129,8 +129,8 @@ def test_what_cannot_be_done_is_said_in_one_line(room: Path, monkeypatch: pytest
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for words, why in (
-            (("trace", "1"), "gocua serve"), (("member", "link", "Lan"), "gocua serve"), (("backup", str(room)), "là thư mục"),
-            (("serve", "--port", port), "chương trình khác"),
+            (("trace", "1"), "gocua serve"), (("member", "link", "Lan"), "gocua serve"),
+            (("backup", str(room)), "là thư mục"), (("serve", "--port", port), "chương trình khác"),
         ):  # fmt: skip
             refused = run(*words)
             assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
