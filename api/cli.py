@@ -103,9 +103,8 @@ def _port_is_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        why = (
-            "đang có chương trình khác dùng" if error.errno == errno.EADDRINUSE else f"không mở được ({error.strerror})"
-        )
+        is_taken = error.errno == errno.EADDRINUSE
+        why = "đang có chương trình khác dùng" if is_taken else f"không mở được ({error.strerror})"
         _fail(f"Cổng {port} ở {host} {why}: đổi bằng --port, --host.")
 
 
