@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -287,11 +288,17 @@ def _restore_sqlite(settings: Settings, file: Path, database: Path, *, force: bo
         engine.dispose()
     if database.exists():
         _fold_in(database)
-        database.replace(database.with_name(database.name + ".before"))
+        database.replace(_beside(database))
     for ending in ("-wal", "-shm"):
         database.with_name(database.name + ending).unlink(missing_ok=True)
     built.replace(database)
     return copy
+
+
+def _beside(database: Path) -> Path:
+    """<name>.before; a further one keeps the earlier: <name>.before.2, .3 ..."""
+    names = (f"{database.name}.before{f'.{number}' if number > 1 else ''}" for number in count(1))
+    return next(kept for name in names if not (kept := database.with_name(name)).exists())
 
 
 def _restore_postgresql(settings: Settings, file: Path, *, force: bool) -> Copy:

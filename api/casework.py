@@ -89,7 +89,7 @@ def tell_member(
     conversation = f"desk:telegram:{chat}"
     arrival = Arrival(channel="telegram", chat=chat, provider_id=f"{provider_id}:{now.timestamp()}",
                       conversation=conversation, body={"kind": "MemberTold"})  # fmt: skip
-    pen = Pen(inbox.done(connection, arrival, now), case["conversation"], now)
+    pen = Pen(inbox.put_done(connection, arrival, now), case["conversation"], now)
     pen.member(chat, text, case_id=case["id"])
     put_out(connection, pen.rows)
 

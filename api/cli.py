@@ -409,7 +409,7 @@ def _send_link(connection: sa.Connection, chat_id: str, link: str) -> None:
     arrival = inbox.Arrival(channel="telegram", chat=chat_id, provider_id=f"link:{main.utc_now().isoformat()}",
                             conversation=f"desk:telegram:{chat_id}", body={"kind": "Sent"})  # fmt: skip
     # The link is a key: it lies in the outbox until it is sent, and is worth nothing after its first use.
-    row = inbox.done(connection, arrival, main.utc_now())
+    row = inbox.put_done(connection, arrival, main.utc_now())
     pen = Pen(row, arrival.conversation, main.utc_now())
     pen.member(chat_id, f"Đường dẫn vào bàn của tổ (dùng một lần, đừng chuyển cho ai): {link}")
     outbox.insert(connection, pen.rows)

@@ -170,7 +170,7 @@ def _tell_leads(connection: sa.Connection, member: Row, text: str, now: datetime
             talk = f"desk:telegram:{chat}"
             arrival = Arrival(channel="telegram", chat=chat, provider_id=f"leave:{uuid4().hex}", conversation=talk,
                               body={"kind": "MemberTold"})  # fmt: skip
-            pen = Pen(inbox.done(connection, arrival, now), talk, now)
+            pen = Pen(inbox.put_done(connection, arrival, now), talk, now)
             pen.member(chat, text)
             put_out(connection, pen.rows)
 

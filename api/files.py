@@ -208,7 +208,7 @@ class Files:
             chat = row.conversation.partition(":")[2]
             arrival = Arrival(channel=row.channel, chat=chat, provider_id=f"lost:{row.id}",
                               conversation=row.conversation, body={"kind": "FileLost"})  # fmt: skip
-            pen = Pen(inbox.done(connection, arrival, now), row.conversation, now)
+            pen = Pen(inbox.put_done(connection, arrival, now), row.conversation, now)
             pen.reply(Reply(text=words, notice=True), 0)
             outbox.insert(connection, pen.rows)
 

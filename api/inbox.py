@@ -54,7 +54,7 @@ def _row(one: Arrival, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
+def put_done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
     """An event that needs no turn, written down as the cause of a message of ours; its id."""
     row = {**_row(arrival, now), "done_at": now}
     row_id: int = connection.execute(_TABLE.insert().returning(_TABLE.c.id), row).scalar_one()

@@ -115,6 +115,8 @@ class Settings(BaseSettings):
         missing: list[str] = []
         if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
             missing.append("GOCUA_PUBLIC_URL must start with https:// (or http:// for a trial)")
+        if self.day_starts_hour >= self.day_ends_hour:
+            missing.append("GOCUA_DAY_STARTS_HOUR must be an hour before GOCUA_DAY_ENDS_HOUR")
         token, secret = self.telegram_token.get_secret_value(), self.telegram_secret.get_secret_value()
         if token and self.public_url and not secret:
             missing.append("GOCUA_TELEGRAM_SECRET is missing: any 16-256 letters, digits, _ or -; it proves that a "

@@ -71,6 +71,15 @@ def test_a_copy_comes_back_whole(full: Place, tmp_path: Path) -> None:
     assert (full.settings.media / "hinh-so-1-cua-bac-ba.jpg").read_bytes() == b"\xff\xd8 picture"
 
 
+def test_what_was_there_before_is_kept_each_time(full: Place, tmp_path: Path) -> None:
+    file = full.settings.database_file
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    for _ in range(3):
+        backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
+    kept = sorted(path.name for path in file.parent.glob("*.before*")) if file else []
+    assert kept == ([f"{file.name}.before{end}" for end in ("", ".2", ".3")] if file else [])
+
+
 def test_a_copy_of_either_database_comes_back_in_sqlite(full: Place, tmp_path: Path) -> None:
     backup.make(full.settings, tmp_path / "copy.gocua", DAY)
     new = place(tmp_path / "new", f"sqlite:///{tmp_path}/new/gocua.db")

@@ -260,7 +260,7 @@ def test_what_became_of_a_message_is_told_without_its_words(room: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{room}/gocua.db")
     with engine.begin() as connection:
         said = Inbound(channel="telegram", chat="2001", message_id="1", sent_at=DAY, text="lời riêng của Bác")
-        row = inbox.done(connection, inbox.from_channel(said, "message:1"), DAY)
+        row = inbox.put_done(connection, inbox.from_channel(said, "message:1"), DAY)
         pen = Pen(row, "telegram:2001", DAY)
         pen.member("2001", "lời đáp")
         outbox.insert(connection, pen.rows)

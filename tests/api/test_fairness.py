@@ -70,7 +70,7 @@ def put(connection: sa.Connection, house: House, channel: str, chats: range) -> 
     now, rows = house.now(), []
     for chat in chats:
         key = f"{channel}:{chat}"
-        cause = inbox.done(connection, inbox.from_inside(key, WaitExpired(due_at=now), f"cause:{chat}"), now)
+        cause = inbox.put_done(connection, inbox.from_inside(key, WaitExpired(due_at=now), f"cause:{chat}"), now)
         pen = Pen(cause, key, now)
         pen.reply(Reply(text="chậm", notice=True), 0)
         rows += pen.rows

@@ -19,7 +19,7 @@ from tests.service import GROUP, OUTBOX, Service, started
 def line(connection: sa.Connection, house: House, number: int, text: str, *, buttons: bool, **row: Any) -> None:
     """About a case, to the team's group; `row` overrides fields of the outbox."""
     now, key = house.now(), f"telegram:{2000 + number}"
-    cause = inbox.done(connection, inbox.from_inside(key, WaitExpired(due_at=now), f"cause:{number}"), now)
+    cause = inbox.put_done(connection, inbox.from_inside(key, WaitExpired(due_at=now), f"cause:{number}"), now)
     pen = Pen(cause, key, now)
     pen.member(str(GROUP), text, (((f"take.{number}", "Nhận"),) if buttons else ()), lane=f"telegram:{GROUP}#{number}")
     outbox.insert(connection, [one | row for one in pen.rows])

@@ -31,7 +31,7 @@ def write(room: Room, chat: int, *texts: str) -> None:
     """Words on their way out, as a turn writes them."""
     with room.house.store.engine.begin() as connection:
         arrival = inbox.from_channel(said(room, chat, texts[0]), f"m{texts[0]}")
-        pen = Pen(inbox.done(connection, arrival, room.now), f"telegram:{chat}", room.now)
+        pen = Pen(inbox.put_done(connection, arrival, room.now), f"telegram:{chat}", room.now)
         for text in texts:
             pen.reply(Reply(text=text, notice=True), 0)
         outbox.insert(connection, pen.rows)

@@ -50,6 +50,7 @@ def test_without_a_folder_they_lie_beside_the_file_or_where_it_was_started(tmp_p
     ({"public_url": "a.vn"}, ["GOCUA_PUBLIC_URL must start with https://"]),
     ({"database_url": "mysql://x"}, ["GOCUA_DATABASE_URL must be"]),
     ({"day_starts_hour": 24}, ["GOCUA_DAY_STARTS_HOUR"]),
+    ({"day_starts_hour": 21, "day_ends_hour": 7}, ["GOCUA_DAY_STARTS_HOUR", "GOCUA_DAY_ENDS_HOUR"]),
     ({"demo": "có lẽ"}, ["GOCUA_DEMO"]),
     ({"public_url": "a.vn", "telegram_secret": "b c", "telegram_team_chat": "x", "database_url": "y"},
      ["GOCUA_PUBLIC_URL", "GOCUA_TELEGRAM_TOKEN", "GOCUA_TELEGRAM_SECRET", "GOCUA_TELEGRAM_TEAM_CHAT",
