@@ -225,9 +225,13 @@ class Sender:
         begun = await self.ahead.next(wait_s)
         try:
             written: tuple[list[Row], datetime | None] | None = await begun.done
-        except Exception:
+        except StoreBusy:
             self.results += begun.work.results or ()
             self.ahead.past()
+            raise
+        except Exception:
+            self.ahead.past()
+            await self._one_by_one(begun.work.results or ())
             raise
         rows, due = written or ([], None)
         self.house.news.tell({row["conversation"] for row in rows})
@@ -243,6 +247,19 @@ class Sender:
         if due is None:
             return SWEEP_EVERY_S
         return min(SWEEP_EVERY_S, max(0.02, (due - self.house.now()).total_seconds()))
+
+    async def _one_by_one(self, results: Sequence[Result]) -> None:
+        """A round failed: should the database refuse what a provider said of one message, the others must not wait."""
+        now, write = self.house.now(), self.house.store.write
+        for one in results:
+            try:
+                await write(lambda c, one=one: _settle(c, [one], now))  # type: ignore[misc]
+            except StoreBusy:
+                self.results.append(one)
+            except Exception:
+                log.exception("result_refused", row=one.row)
+                bare = Result(row=one.row, owner=one.owner, status=one.status, next_at=one.next_at)
+                await write(lambda c, bare=bare: _settle(c, [bare], now))  # type: ignore[misc]
 
     def room(self) -> tuple[int, list[str]]:
         """How many messages more may go on the wire, and the channels that have enough there."""

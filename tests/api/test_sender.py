@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from api import fate, inbox, outbox
 from api.house import House
 from api.outbox import Pen, Status
 from api.sender import MOST_RAISED, MOST_TRIES
-from bot.channel import Call, Outgoing
+from bot.channel import Call, Outgoing, Receipt
 from bot.model import Reply, WaitExpired
 from tests.fakes.telegram import FakeTelegram
 from tests.service import GROUP, OUTBOX, Service, started
@@ -212,6 +213,25 @@ async def test_what_the_database_cannot_hold_of_an_error_stops_nobody(tmp_path: 
         await send(service, TU, "một", "hai")
         await service.quiet()
         assert await statuses(service) == ["DEAD", "SENT"]
+
+
+async def test_what_the_database_refuses_of_one_message_stops_nobody(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(tmp_path, database_url=database_url) as service:
+        channel = service.house.channels["telegram"]
+        receipt = channel.receipt
+
+        def odd(call: Call, status: int, body: bytes) -> Receipt:
+            told = receipt(call, status, body)
+            return replace(told, remote_id="\0") if "một".encode() in call.body else told
+
+        monkeypatch.setattr(channel, "receipt", odd)
+        await send(service, TU, "một", "hai")
+        await send(service, NAM, "ba")
+        await service.quiet()
+        assert await statuses(service) == ["SENT"] * 3
+        assert (service.shown(TU), service.shown(NAM)) == (["một", "hai"], ["ba"])
 
 
 async def _tried(service: Service, times: int) -> bool:
