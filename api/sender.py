@@ -250,16 +250,21 @@ class Sender:
 
     async def _one_by_one(self, results: Sequence[Result]) -> None:
         """A round failed: should the database refuse what a provider said of one message, the others must not wait."""
-        now, write = self.house.now(), self.house.store.write
-        for one in results:
-            try:
-                await write(lambda c, one=one: _settle(c, [one], now))  # type: ignore[misc]
-            except StoreBusy:
-                self.results.append(one)
-            except Exception:
-                log.exception("result_refused", row=one.row)
+        now, write, left = self.house.now(), self.house.store.write, list(results)
+        try:
+            while left:
+                one = left[0]
                 bare = Result(row=one.row, owner=one.owner, status=one.status, next_at=one.next_at)
-                await write(lambda c, bare=bare: _settle(c, [bare], now))  # type: ignore[misc]
+                try:
+                    await write(lambda c, one=one: _settle(c, [one], now))  # type: ignore[misc]
+                except StoreBusy:
+                    raise
+                except Exception:
+                    log.exception("result_refused", row=one.row)
+                    await write(lambda c, bare=bare: _settle(c, [bare], now))  # type: ignore[misc]
+                del left[0]
+        finally:
+            self.results += left
 
     def room(self) -> tuple[int, list[str]]:
         """How many messages more may go on the wire, and the channels that have enough there."""
