@@ -17,6 +17,9 @@ from api.store import Store, StoreBusy, Work
 
 W = TypeVar("W", bound=Work[Any])
 
+#: news waits no longer for a round that sees more of it: arrivals without a pause would else put it off for ever
+LONGEST_S = 0.05
+
 
 @dataclass(slots=True)
 class Round(Generic[W]):
@@ -40,6 +43,8 @@ class Ahead(Generic[W]):
         #: those whose outcome the loop has not dealt with, in their order
         self.rounds: deque[Round[W]] = deque()
         self._news = asyncio.Event()
+        #: time.monotonic() of the oldest news that rounds left out have passed on; the writing thread's own
+        self._passed_on_s: float | None = None
 
     def behind(self) -> None:
         """There is news, perhaps queued this moment and not yet written: a round behind all that is queued."""
@@ -71,8 +76,11 @@ class Ahead(Generic[W]):
         one = Round(self._make(), news, time.monotonic())
 
         def run(connection: sa.Connection) -> Any:
-            if one.left_out and not one.started:
+            since_s = self._passed_on_s or one.at_s
+            if one.left_out and not one.started and time.monotonic() - since_s < LONGEST_S:
+                self._passed_on_s = since_s
                 return None
+            self._passed_on_s = None
             one.started = True  # done again when a neighbour in the commit raised: it may have taken something up
             return one.work(connection)
 

@@ -5,6 +5,7 @@ webhooks.Doors -> arriving -> turns.take -> sender, and timers beside them: a lo
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -66,6 +67,9 @@ from bot.channels.zalo_oa import ZaloOa
 from bot.library import Folders
 
 log = structlog.get_logger()
+
+#: of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
 
 
 def utc_now() -> datetime:
@@ -208,12 +212,17 @@ def settle_memory() -> None:
     """What is there now is there to stay: the collector need not walk over the whole library again and again.
 
     Each such walk would hold up every resident for a sixth of a second. What a message leaves behind has no cycles to
-    speak of, so the collector may come less often too.
+    speak of, so the collector may come less often too. And glibc would keep a heap for each thread, and in each what
+    was free: 3 MB of 150 under load.
     """
     gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    with contextlib.suppress(AttributeError):  # not every C library has it
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_TRIM_THRESHOLD, 128 * 1024)
 
 
 async def _renew(house: House) -> None:

@@ -83,7 +83,7 @@ from bot.model import (
 log = structlog.get_logger()
 
 #: events taken in one transaction
-MOST_EVENTS = 128
+MOST_EVENTS = 64
 #: other processes' conversations are looked at so often; those that another process is at just now, sooner
 LOOK_AGAIN_S = 0.25
 LOOK_SOON_S = 0.01

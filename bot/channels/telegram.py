@@ -216,7 +216,7 @@ class Telegram:
         return self._call("setMyCommands", {"commands": commands}, carries=False)
 
     def set_webhook(self, url: str) -> Call:
-        fields = {"url": url, "secret_token": self._secret, "allowed_updates": HEARD, "max_connections": 40}
+        fields = {"url": url, "secret_token": self._secret, "allowed_updates": HEARD, "max_connections": 100}
         return self._call("setWebhook", fields, carries=False)
 
     def delete_webhook(self) -> Call:

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from api import ahead as module
 from api.ahead import Ahead
 from api.settings import Settings
 from api.store import Store, StoreBusy, Work
@@ -74,8 +76,9 @@ async def test_news_begins_one_before_the_loop_wakes_up(store: Store) -> None:
     assert (await one.done, one.news) == (1, True)
 
 
-async def test_one_stands_behind_what_was_just_queued(store: Store) -> None:
+async def test_one_stands_behind_what_was_just_queued(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one in between sees nothing that the last does not see, and is left out."""
+    monkeypatch.setattr(module, "LONGEST_S", LONG_S)
     numbered = Numbered()
     ahead = Ahead(store, numbered)
     order = list[str]()
@@ -86,6 +89,19 @@ async def test_one_stands_behind_what_was_just_queued(store: Store) -> None:
     go_on.set()
     assert await outcomes(ahead) == [None, 2]
     assert (order, numbered.done) == (["stored after 0"], [2])
+
+
+async def test_arrivals_without_a_pause_do_not_put_it_off_for_ever(store: Store) -> None:
+    """At each round's turn there is a newer one: something arrived while the arrivals before it were written."""
+    numbered = Numbered()
+    ahead = Ahead(store, numbered)
+    until = asyncio.get_running_loop().time() + 10 * module.LONGEST_S
+    while asyncio.get_running_loop().time() < until:
+        store.queue(lambda _: time.sleep(0.005))
+        ahead.behind()
+        await asyncio.sleep(0.002)
+    assert len(numbered.done) > 2
+    await outcomes(ahead)
 
 
 async def test_soon_is_content_with_one_that_has_not_started(store: Store) -> None:

@@ -277,7 +277,7 @@ async def test_the_calls_beside_messages_are_known_to_telegram(wire: Wire) -> No
     assert wire.fake.webhook == {
         "url": "https://gocua.example/hooks/telegram",
         "secret_token": "s3cret",
-        "max_connections": 40,
+        "max_connections": 100,
         "allowed_updates": ["message", "edited_message", "callback_query", "my_chat_member"],
     }
 
