@@ -126,6 +126,8 @@ _SETTLE = Prepared(
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
             quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
 )  # fmt: skip
+#: of these, those that nobody sends any more and that are not known to have arrived
+_GIVEN_UP = Prepared(sa.select(_outbox.c.id).where(Among(_outbox.c.id, "rows"), _outbox.c.status > int(Status.SENT)))
 _HEARD = Prepared(sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bindparam("key")))
 #: what is due already waits for something else, and hears of that
 _NEXT_DUE = Prepared(sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now")))
@@ -552,6 +554,9 @@ def _settle(connection: sa.Connection, results: list[Result], now: datetime) -> 
         for r in results
     ]  # fmt: skip
     _SETTLE.run(connection, rows)
+    lost = [one.row for one in results if one.undelivered]
+    # what another process has taken over may yet arrive: then it is not for us to say that it did not
+    given_up = {row.id for row in _GIVEN_UP.rows(connection, {"rows": lost})} if lost else set()
     told = []
     for one in results:
         if one.paused:
@@ -564,7 +569,7 @@ def _settle(connection: sa.Connection, results: list[Result], now: datetime) -> 
             channel, chat = one.blocked
             gone = Reached(channel=channel, chat=chat, reachable=False)
             told.append(inbox.from_channel(gone, f"refused:{one.row}"))
-        if one.undelivered:
+        if one.row in given_up:
             why = Undelivered(why=one.why)
             told.append(inbox.from_inside(one.undelivered, why, f"undelivered:{one.row}"))
     if told:

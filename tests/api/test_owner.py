@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from api import inbox, outbox, timers, turns
 from api.ahead import Round
@@ -118,6 +119,24 @@ def test_a_process_whose_line_was_cut_has_another_name_and_cannot_undo_what_othe
     assert texts(begin(one)) == ["hai"]
     assert row(one, "hai")["owner"] != before["owner"]
     assert row(one, "một")["status"] == Status.SENT
+
+
+def test_nobody_is_told_that_words_did_not_arrive_which_another_process_still_sends(pair: tuple[Room, Room]) -> None:
+    one, other = pair
+    write(one, TU, "một")
+    [before] = begin(one)
+    die(one)
+    begin(other)  # takes it over
+    refused = Result(row=before["id"], owner=before["owner"], status=Status.DEAD, next_at=one.now, undelivered="x")
+    one.sender.results.append(refused)
+    begin(one)
+    told = sa.select(INBOX.c.id).where(INBOX.c.conversation == "x")
+    assert one.rows(told) == []
+    other.now += LANDS
+    [again] = begin(other)
+    other.sender.results.append(replace(refused, owner=again["owner"]))
+    begin(other)
+    assert len(other.rows(told)) == 1
 
 
 def test_what_its_own_loop_has_yet_to_hear_of_is_no_dead_processs(pair: tuple[Room, Room]) -> None:
