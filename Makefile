@@ -2,8 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-# without what makes files of the repository, and what is part of another
-BENCHES := $(filter-out build_% wording plans,$(basename $(notdir $(wildcard bench/*.py))))
+# without what makes files of the repository, what is part of another, and what needs other bots beside it
+BENCHES := $(filter-out build_% wording plans peers,$(basename $(notdir $(wildcard bench/*.py))))
 
 .PHONY: help install run test check bench lock
 .DEFAULT_GOAL := help

@@ -124,7 +124,8 @@ _SETTLE = Prepared(
         sa.and_(_outbox.c.status < sa.text("2"), sa.bindparam("status", type_=sa.Integer) == sa.text("2")),
     ))
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
-            quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"))
+            quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"),
+            attempts=_outbox.c.attempts - sa.bindparam("untried", type_=sa.Integer))
 )  # fmt: skip
 #: of these, those that nobody sends any more and that are not known to have arrived
 _GIVEN_UP = Prepared(sa.select(_outbox.c.id).where(Among(_outbox.c.id, "rows"), _outbox.c.status > int(Status.SENT)))
@@ -151,6 +152,8 @@ class Result(Struct, frozen=True, kw_only=True):
     error: str = ""
     sent_at: datetime | None = None
     quota: str = ""
+    #: put back before its first byte left: that was no try
+    untried: bool = False
     #: the chat, as channel and chat, that cannot be written to
     blocked: tuple[str, str] | None = None
     #: conversation of a resident whom a member's words will not reach
@@ -326,7 +329,7 @@ class Sender:
         structlog.contextvars.bind_contextvars(event_id=row["inbox_id"])  # of this task alone
         try:
             if time.monotonic() - queued_s > FRESH_S:
-                result = _result(row, Status.QUEUED, self.house.now(), error=row["error"])
+                result = _result(row, Status.QUEUED, self.house.now(), error=row["error"], untried=True)
             else:
                 result = await self._try(row)
         except Exception as error:
@@ -550,7 +553,8 @@ def _settle(connection: sa.Connection, results: list[Result], now: datetime) -> 
         return
     rows = [
         {"row": r.row, "by": r.owner, "status": int(r.status), "next_at": r.next_at, "remote_id": r.remote_id,
-         "error": r.error.replace("\0", ""), "quota": r.quota, "sent_at": r.sent_at}  # PostgreSQL's text holds none
+         "error": r.error.replace("\0", ""),  # PostgreSQL's text holds none
+         "quota": r.quota, "sent_at": r.sent_at, "untried": int(r.untried)}
         for r in results
     ]  # fmt: skip
     _SETTLE.run(connection, rows)

@@ -118,6 +118,20 @@ async def _shown(service: Service, chat: int) -> bool:
     return bool(service.shown(chat))
 
 
+async def test_what_was_marked_while_the_machine_stood_still_is_put_back_and_that_was_no_try(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(tmp_path, database_url=database_url) as service:
+        monkeypatch.setattr("api.sender.FRESH_S", -1.0)
+        await send(service, TU, "một")
+        await asyncio.sleep(0.3)
+        assert service.telegram.sent(TU) == []
+        monkeypatch.undo()
+        await service.quiet()
+        assert service.shown(TU) == ["một"]
+        assert [row["attempts"] for row in await service.rows(sa.select(OUTBOX.c.attempts))] == [1]
+
+
 async def test_a_slow_chat_delays_nobody_else(service: Service) -> None:
     service.telegram.fail("sendMessage", 500, wait_s=5)
     await send(service, TU, "chậm")
