@@ -224,6 +224,8 @@ class FakeTelegram:
                 request.transport.abort()
                 return web.Response()
             raise fault.refused
+        except ConnectionResetError:  # who asked was killed before the whole request had come
+            return web.Response()
         except Refused as refused:
             return web.json_response(refused.answer, status=refused.status)
 
