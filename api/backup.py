@@ -158,7 +158,7 @@ class _Reading:
         self._members = iter(tar)
         begin = orjson.loads(self._data(self._next("begin.json")))
         if begin["format"] != FORMAT:
-            raise BackupBroken(f"The copy has format {begin['format']}, unknown here: use the version that made it.")
+            raise BackupBroken(f"Bản sao có dạng {begin['format']}, gocua này chưa biết: dùng bản gocua đã làm ra nó.")
         self.revision: str = begin["revision"]
         self.columns: dict[str, list[str]] = begin["columns"]
         self._ahead: tarfile.TarInfo | None = next(self._members, None)
@@ -174,7 +174,7 @@ class _Reading:
     def end(self) -> Copy:
         found = self._take("end.json")
         if found is None:
-            raise BackupBroken("The copy has no end: it was cut off.")
+            raise BackupBroken("Bản sao không có phần cuối: tệp bị cắt.")
         told = orjson.loads(found[1])
         proofs = {name: Proof(**proof) for name, proof in told["proofs"].items()}
         return Copy(**(told | {"proofs": proofs}))
@@ -191,13 +191,13 @@ class _Reading:
     def _next(self, name: str) -> tarfile.TarInfo:
         member = next(self._members, None)
         if member is None or member.name != name:
-            raise BackupBroken("This is no copy that `gocua backup` made.")
+            raise BackupBroken("Tệp này không phải do `gocua backup` làm ra.")
         return member
 
     def _data(self, member: tarfile.TarInfo) -> bytes:
         file = self._tar.extractfile(member)
         if file is None:
-            raise BackupBroken(f"{member.name} in the copy is no file.")
+            raise BackupBroken(f"{member.name} trong bản sao không phải là tệp.")
         return file.read()
 
 
@@ -207,7 +207,7 @@ def _load(reading: _Reading, connection: sa.Connection, media_folder: Path) -> d
     tables = {str(table.name): table for table in moving.tables(connection)}
     for name, columns in reading.columns.items():
         if name not in tables:
-            raise BackupBroken(f"The copy has a table {name!r} that revision {reading.revision} does not know.")
+            raise BackupBroken(f"Bản sao có bảng {name!r} mà bản {reading.revision} không có.")
         moving.write(connection, tables[name], columns, reading.rows(name))
     proofs = moving.prove(connection)
     if (media := tables.get("media")) is not None:  # where a file lies was left out of the copy, and of its proof
@@ -247,7 +247,7 @@ def _verify(settings: Settings, path: Path) -> Copy:
 def _compared(told: Copy, found: dict[str, Proof], media: int) -> Copy:
     wrong = [name for name, proof in told.proofs.items() if found.get(name) != proof]
     if wrong or media != told.media:
-        raise BackupBroken(f"What was read back is not what was written: {', '.join(wrong) or 'media'}.")
+        raise BackupBroken(f"Đọc lại không giống lúc ghi: {', '.join(wrong) or 'hình và tệp'}.")
     return told
 
 

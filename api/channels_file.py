@@ -47,12 +47,12 @@ def read(path: Path) -> Several:
     try:
         given = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 # BaseLoader makes only text
     except OSError as error:
-        raise ValueError(f"GOCUA_CHANNELS_FILE: cannot read {path}: {error.strerror}") from error
+        raise ValueError(f"GOCUA_CHANNELS_FILE: không đọc được {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"GOCUA_CHANNELS_FILE: {path} is not YAML: {error}") from error
+        raise ValueError(f"GOCUA_CHANNELS_FILE: {path} không phải YAML: {error}") from error
     problems: list[str] = []
     if not isinstance(given, dict) or given.keys() - {"zalo_oa", "messenger"}:
-        raise ValueError(f"GOCUA_CHANNELS_FILE: {path} must have zalo_oa and messenger, lists both, and nothing else")
+        raise ValueError(f"GOCUA_CHANNELS_FILE: {path} chỉ được có hai danh sách zalo_oa và messenger")
     accounts = [
         Account(
             oa=one["oa_id"], webhook_secret=one["oa_secret"], refresh_token=one.get("refresh_token", ""),
@@ -65,7 +65,7 @@ def read(path: Path) -> Several:
         for one in _entries(given, "messenger", ("page_id", "page_token"), (), path, problems)
     ]
     for name, ids in (("oa_id", [one.oa for one in accounts]), ("page_id", [one.page for one in pages])):
-        problems += [f"{path}: {name} {one} is there twice" for one in sorted(set(ids)) if ids.count(one) > 1]
+        problems += [f"{path}: {name} {one} có hai lần" for one in sorted(set(ids)) if ids.count(one) > 1]
     if problems:
         raise ValueError("\n".join(problems))
     return Several(accounts=tuple(accounts), pages=tuple(pages))
@@ -78,17 +78,17 @@ def _entries(
     whole: list[dict[str, str]] = []
     listed = given.get(name) or []
     if not isinstance(listed, list):
-        problems.append(f"{path}: {name} must be a list")
+        problems.append(f"{path}: {name} phải là một danh sách")
         return whole
     for place, one in enumerate(listed, 1):
-        where = f"{path}: {name}, entry {place}"
+        where = f"{path}: {name}, mục {place}"
         if not isinstance(one, dict) or not all(isinstance(value, str) for value in one.values()):
-            problems.append(f"{where}: must be pairs of a name and a text")
+            problems.append(f"{where}: phải gồm các cặp tên và chữ")
             continue
         lacks = [key for key in must if not one.get(key)]
         strange = [key for key in one if key not in (*must, *may)]
-        problems += [f"{where}: {key} is missing" for key in lacks]
-        problems += [f"{where}: {key} is not known" for key in strange]
+        problems += [f"{where}: thiếu {key}" for key in lacks]
+        problems += [f"{where}: không có mục nào tên {key}" for key in strange]
         if not lacks:
             whole.append(one)
     return whole
@@ -98,5 +98,5 @@ def _buttons(given: str, problems: list[str], where: str) -> Buttons:
     match given:
         case "off" | "form1" | "form3":
             return given
-    problems.append(f"{where}: buttons must be off, form1 or form3, not {given}")
+    problems.append(f"{where}: buttons phải là off, form1 hoặc form3, không phải {given}")
     return "off"

@@ -19,7 +19,7 @@ _version = sa.table("alembic_version", sa.column("version_num"))
 
 
 class SchemaError(Exception):
-    """The database is of a newer gocua: start that version, or restore the copy made before the upgrade."""
+    """The database is of a newer gocua. The message says what to do."""
 
 
 def head() -> str:
@@ -60,7 +60,10 @@ def bring(connection: sa.Connection, to: str = "head") -> tuple[str, str]:
     before = revision(connection)
     for one in (before, to):
         if one != "head" and not is_known(one):
-            raise SchemaError(f"The database stands at revision {one}, unknown here. {SchemaError.__doc__}")
+            raise SchemaError(
+                f"cơ sở dữ liệu đang ở bản {one}, gocua này chưa biết bản đó: chạy gocua mới hơn, hoặc khôi phục "
+                "bản sao lưu trước lúc nâng cấp"
+            )
     if before != (head() if to == "head" else to):
         _upgrade(connection, to)
     return before, revision(connection)

@@ -18,12 +18,20 @@ from bot.channels.zalo_oa import Buttons
 
 #: a channel, where its values are found, and the settings that go together
 _CHANNELS = (
-    ("the Zalo Official Account", "see docs/channels/zalo-oa.md",
+    ("Zalo OA", "xem docs/channels/zalo-oa.md",
      ("zalo_oa_app_id", "zalo_oa_app_secret", "zalo_oa_oa_secret", "zalo_oa_oa_id")),
-    ("the Zalo bot", "see docs/channels/zalo-bot.md", ("zalo_bot_token", "zalo_bot_secret")),
-    ("Messenger", "see docs/channels/messenger.md",
+    ("Zalo Bot", "xem docs/channels/zalo-bot.md", ("zalo_bot_token", "zalo_bot_secret")),
+    ("Messenger", "xem docs/channels/messenger.md",
      ("messenger_page_token", "messenger_app_secret", "messenger_verify_token")),
 )  # fmt: skip
+#: what pydantic has against a value, by the name that it gives it
+_WRONG = {
+    "int_parsing": "phải là một số nguyên",
+    "bool_parsing": "phải là true hoặc false",
+    "greater_than_equal": "ít nhất là {ge}",
+    "less_than_equal": "nhiều nhất là {le}",
+    "literal_error": "phải là một trong {expected}",
+}
 #: as a browser writes it; http only for a trial
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
@@ -114,31 +122,31 @@ class Settings(BaseSettings):
     def _whole(self) -> "Settings":
         missing: list[str] = []
         if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
-            missing.append("GOCUA_PUBLIC_URL must start with https:// (or http:// for a trial)")
+            missing.append("GOCUA_PUBLIC_URL phải bắt đầu bằng https:// (chạy thử thì http:// cũng được)")
         if self.day_starts_hour >= self.day_ends_hour:
-            missing.append("GOCUA_DAY_STARTS_HOUR must be an hour before GOCUA_DAY_ENDS_HOUR")
+            missing.append("GOCUA_DAY_STARTS_HOUR phải sớm hơn GOCUA_DAY_ENDS_HOUR")
         token, secret = self.telegram_token.get_secret_value(), self.telegram_secret.get_secret_value()
         if token and self.public_url and not secret:
-            missing.append("GOCUA_TELEGRAM_SECRET is missing: any 16-256 letters, digits, _ or -; it proves that a "
-                           "webhook comes from Telegram")  # fmt: skip
+            missing.append("thiếu GOCUA_TELEGRAM_SECRET: tự đặt 16 đến 256 chữ không dấu, số, _ hoặc -; nhờ nó mà biết "
+                           "tin đúng là do Telegram gửi tới")  # fmt: skip
         if not token and (secret or self.telegram_team_chat):
-            missing.append("GOCUA_TELEGRAM_TOKEN is missing while other GOCUA_TELEGRAM_ settings are set: get it from "
-                           "@BotFather, or take the others away")  # fmt: skip
+            missing.append("thiếu GOCUA_TELEGRAM_TOKEN mà đã đặt GOCUA_TELEGRAM_... khác: lấy ở @BotFather, hoặc bỏ "
+                           "các dòng kia")  # fmt: skip
         if secret and not all((c.isalnum() and c.isascii()) or c in "_-" for c in secret):
-            missing.append("GOCUA_TELEGRAM_SECRET may hold only letters, digits, _ and -")
+            missing.append("GOCUA_TELEGRAM_SECRET chỉ được có chữ không dấu, số, _ và -")
         if self.telegram_team_chat and not self.telegram_team_chat.lstrip("-").isdigit():
-            missing.append("GOCUA_TELEGRAM_TEAM_CHAT must be a chat's number, such as -1001234567890")
+            missing.append("GOCUA_TELEGRAM_TEAM_CHAT phải là số của nhóm, như -1001234567890")
         if self.telegram_team_topics and not self.telegram_team_chat:
-            missing.append("GOCUA_TELEGRAM_TEAM_CHAT is missing while GOCUA_TELEGRAM_TEAM_TOPICS is set: the number of "
-                           "a group with topics on, in which the bot may manage topics")  # fmt: skip
+            missing.append("thiếu GOCUA_TELEGRAM_TEAM_CHAT mà đã bật GOCUA_TELEGRAM_TEAM_TOPICS: đặt số của nhóm có "
+                           "bật chủ đề, bot được quyền quản lý chủ đề ở đó")  # fmt: skip
         if self.speech_command and self.speech_url:
-            missing.append("GOCUA_SPEECH_COMMAND and GOCUA_SPEECH_URL are both set: take one away")
+            missing.append("đặt cả GOCUA_SPEECH_COMMAND và GOCUA_SPEECH_URL: bỏ bớt một")
         if self.speech_url and urlsplit(self.speech_url).scheme not in ("http", "https"):
-            missing.append("GOCUA_SPEECH_URL must start with http:// or https://")
+            missing.append("GOCUA_SPEECH_URL phải bắt đầu bằng http:// hoặc https://")
         missing += self._half_set_channels()
         missing += [
-            f"GOCUA_CHAT_ORIGINS: {one!r} must be an origin such as https://xa-a.gov.vn, with no path and no slash at "
-            "its end" for one in self.framing_origins if not _ORIGIN.fullmatch(one)
+            f"GOCUA_CHAT_ORIGINS: {one!r} phải là địa chỉ gốc như https://xa-a.gov.vn, không có gì sau tên miền, không "
+            "có gạch chéo ở cuối" for one in self.framing_origins if not _ORIGIN.fullmatch(one)
         ]  # fmt: skip
         try:
             several = self._several()
@@ -146,16 +154,16 @@ class Settings(BaseSettings):
             missing += str(error).splitlines()
         else:
             if several.accounts and not self.zalo_oa_app_id:
-                missing.append("GOCUA_ZALO_OA_APP_ID is missing while GOCUA_CHANNELS_FILE names accounts of Zalo")
+                missing.append("thiếu GOCUA_ZALO_OA_APP_ID mà GOCUA_CHANNELS_FILE có tài khoản Zalo")
             if several.pages and not self.messenger_page_token.get_secret_value():
-                missing.append("GOCUA_MESSENGER_PAGE_TOKEN is missing while GOCUA_CHANNELS_FILE names pages")
+                missing.append("thiếu GOCUA_MESSENGER_PAGE_TOKEN mà GOCUA_CHANNELS_FILE có trang Messenger")
         if not re.fullmatch(r"[\w-]*", self.zalo_verify):
-            missing.append("GOCUA_ZALO_VERIFY is the code alone: what stands between zalo_verifier and .html")
+            missing.append("GOCUA_ZALO_VERIFY chỉ là mã: phần nằm giữa zalo_verifier và .html")
         if not self.database_url.startswith(("sqlite:///", "postgresql")):
-            missing.append("GOCUA_DATABASE_URL must be sqlite:///FILE or postgresql+psycopg://...")
+            missing.append("GOCUA_DATABASE_URL phải là sqlite:///TỆP hoặc postgresql+psycopg://...")
         if "data_folder" in self.model_fields_set and not self.data_folder.is_dir():
             # made by us it would begin with new keys: more likely it is mistyped, or not mounted
-            missing.append(f"GOCUA_DATA_FOLDER: {self.data_folder} is no folder: make it, or correct its name")
+            missing.append(f"GOCUA_DATA_FOLDER: không có thư mục {self.data_folder}: tạo nó, hoặc sửa lại tên")
         if missing:
             raise ValueError("\n".join(missing))
         return self
@@ -168,12 +176,12 @@ class Settings(BaseSettings):
             if given and given != set(needed):
                 for name in needed:
                     if name not in given:
-                        missing.append(f"GOCUA_{name.upper()} is missing while others of {channel} are set: {where}")
+                        missing.append(f"thiếu GOCUA_{name.upper()} mà đã đặt những dòng khác của {channel}: {where}")
         if self.zalo_oa_refresh_token.get_secret_value() and not self.zalo_oa_app_id:
-            missing.append("GOCUA_ZALO_OA_APP_ID is missing while GOCUA_ZALO_OA_REFRESH_TOKEN is set")
+            missing.append("thiếu GOCUA_ZALO_OA_APP_ID mà đã đặt GOCUA_ZALO_OA_REFRESH_TOKEN")
         secret = self.zalo_bot_secret.get_secret_value()
         if secret and not 8 <= len(secret) <= 256:
-            missing.append("GOCUA_ZALO_BOT_SECRET must be 8 to 256 characters")
+            missing.append("GOCUA_ZALO_BOT_SECRET phải dài 8 đến 256 ký tự")
         return missing
 
     def zalo_accounts(self) -> tuple[Account, ...]:
@@ -246,10 +254,11 @@ def load(**given: object) -> Settings:
     except pydantic_settings.SettingsError as error:  # what is no JSON where a list is asked for
         field = re.search(r'field "(\w+)"', str(error))
         name = f"GOCUA_{field[1].upper()}" if field else str(error)
-        raise SettingsError(f'{name}: write it as a list, such as ["79", "82"]') from error
+        raise SettingsError(f'{name}: viết thành danh sách, như ["79", "82"]') from error
     except ValidationError as error:
         lines: list[str] = []
         for problem in error.errors():
             name = "GOCUA_" + "_".join(map(str, problem["loc"])).upper() + ": " if problem["loc"] else ""
-            lines += [name + line for line in problem["msg"].removeprefix("Value error, ").splitlines()]
+            said = _WRONG.get(problem["type"], "").format(**problem.get("ctx", {})) or problem["msg"]
+            lines += [name + line for line in said.removeprefix("Value error, ").splitlines()]
         raise SettingsError("\n".join(lines)) from error

@@ -60,7 +60,10 @@ class StoreAway(StoreBusy):
 
 
 class StoreLocked(Exception):
-    """Another process serves this SQLite file. Stop it, or move to PostgreSQL for several processes."""
+    """Another process serves this SQLite file."""
+
+    def __init__(self) -> None:
+        super().__init__("một bản khác đang chạy trên tệp SQLite này: dừng bản đó, hoặc chuyển sang PostgreSQL")
 
 
 @dataclass(slots=True)
@@ -91,7 +94,7 @@ class Store:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout as error:
-                raise StoreLocked(StoreLocked.__doc__ or "") from error
+                raise StoreLocked from error
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         self._thread.start()
 

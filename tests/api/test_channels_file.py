@@ -39,14 +39,14 @@ def test_a_good_file(tmp_path: Path) -> None:
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, BAD)
-    with pytest.raises(ValueError, match="oa_secret is missing") as caught:
+    with pytest.raises(ValueError, match="thiếu oa_secret") as caught:
         read(path)
     assert str(caught.value).splitlines() == [
-        f"{path}: zalo_oa, entry 1: oa_secret is missing",
-        f"{path}: zalo_oa, entry 2: colour is not known",
-        f"{path}: zalo_oa 9003: buttons must be off, form1 or form3, not on",
-        f"{path}: messenger, entry 1: must be pairs of a name and a text",
-        f"{path}: oa_id 9003 is there twice",
+        f"{path}: zalo_oa, mục 1: thiếu oa_secret",
+        f"{path}: zalo_oa, mục 2: không có mục nào tên colour",
+        f"{path}: zalo_oa 9003: buttons phải là off, form1 hoặc form3, không phải on",
+        f"{path}: messenger, mục 1: phải gồm các cặp tên và chữ",
+        f"{path}: oa_id 9003 có hai lần",
     ]
 
 
@@ -57,7 +57,7 @@ def test_what_is_no_such_file(text: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_refuses_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="GOCUA_CHANNELS_FILE: cannot read"):
+    with pytest.raises(SettingsError, match="GOCUA_CHANNELS_FILE: không đọc được"):
         load(_env_file=None, channels_file=str(tmp_path / "none.yaml"))
 
 

@@ -473,5 +473,5 @@ async def test_the_script_is_small_and_may_be_loaded_from_anywhere(chat: Chat) -
     ["xa-a.gov.vn", "https://xa-a.gov.vn/", "https://*.gov.vn", "https://a.vn/chat", "https://a.vn; script-src *"],
 )
 def test_what_is_no_origin_stops_the_start(origin: str) -> None:
-    with pytest.raises(ValueError, match=r"GOCUA_CHAT_ORIGINS: .* must be an origin"):
+    with pytest.raises(ValueError, match=r"GOCUA_CHAT_ORIGINS: .* phải là địa chỉ gốc"):
         Settings(_env_file=None, chat_origins=f"{ORIGIN},{origin}")  # type: ignore[call-arg]

@@ -104,7 +104,7 @@ def test_migrate_and_doctor(room: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("GOCUA_TELEGRAM_SECRET", "bi-mat")
     ill = run("doctor")
     assert ill.exit_code == 1
-    assert "GOCUA_TELEGRAM_TOKEN is missing" in ill.stdout
+    assert "thiếu GOCUA_TELEGRAM_TOKEN" in ill.stdout
     monkeypatch.delenv("GOCUA_TELEGRAM_SECRET")
     monkeypatch.setenv("GOCUA_DATABASE_URL", f"sqlite:///{room}")
     assert run("doctor").exit_code == 1
@@ -138,7 +138,7 @@ def test_what_cannot_be_done_is_said_in_one_line(room: Path, monkeypatch: pytest
 
 def test_a_list_that_is_none_names_its_setting(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOCUA_HOME_PROVINCES", "79,82")
-    assert "GOCUA_HOME_PROVINCES: write it as a list" in run("doctor").stdout
+    assert "GOCUA_HOME_PROVINCES: viết thành danh sách" in run("doctor").stdout
 
 
 def test_doctor_of_a_newer_database(room: Path) -> None:
@@ -214,7 +214,7 @@ def test_one_file_one_process(room: Path) -> None:
         second = serve(room)
         _, told = second.communicate(timeout=30)
         assert second.returncode == 1
-        assert "Another process serves this SQLite file" in told
+        assert "một bản khác đang chạy" in told
         assert "Traceback" not in told
     finally:
         house.store.stop()

@@ -451,7 +451,7 @@ async def test_who_blocks_the_bot_is_off_duty_before_any_offer(tmp_path: Path) -
 
 
 def test_topics_need_a_group() -> None:
-    with pytest.raises(SettingsError, match="GOCUA_TELEGRAM_TEAM_CHAT is missing while GOCUA_TELEGRAM_TEAM_TOPICS"):
+    with pytest.raises(SettingsError, match="thiếu GOCUA_TELEGRAM_TEAM_CHAT mà đã bật GOCUA_TELEGRAM_TEAM_TOPICS"):
         load(_env_file=None, telegram_token="1:x", telegram_team_topics=True)
 
 

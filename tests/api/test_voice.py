@@ -200,7 +200,7 @@ async def test_sounds_are_few_and_young(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_engine_is_enough() -> None:
-    with pytest.raises(SettingsError, match="both set"):
+    with pytest.raises(SettingsError, match="đặt cả"):
         load(_env_file=None, speech_command="cat", speech_url="http://127.0.0.1/")
-    with pytest.raises(SettingsError, match="GOCUA_SPEECH_URL must start with"):
+    with pytest.raises(SettingsError, match="GOCUA_SPEECH_URL phải bắt đầu bằng"):
         load(_env_file=None, speech_url="may-doc")
