@@ -388,7 +388,7 @@ class Sender:
         try:
             if outgoing.attachments and self.house.files:
                 outgoing = await self.house.files.ready(outgoing, row["channel"], row["conversation"])
-            receipt = await self._carried(row, outgoing)
+            receipt = await self._with_or_without_picture(row, outgoing)
         except SendError as error:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
                 # somebody took the topic away: its words go on in the group itself
@@ -433,7 +433,7 @@ class Sender:
         photo = Attachment(kind="photo", ref=PICTURE + shown.name, name=shown.file.name, size_bytes=shown.size_bytes)
         return replace(outgoing, attachments=(*outgoing.attachments, photo))
 
-    async def _carried(self, row: Row, outgoing: Outgoing) -> Receipt:
+    async def _with_or_without_picture(self, row: Row, outgoing: Outgoing) -> Receipt:
         """A picture that the provider refuses takes none of the words with it."""
         try:
             return await self.carrier.carry(row["channel"], row["id"], outgoing)

@@ -347,10 +347,10 @@ def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
         events[row.conversation].append(row)
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
     staff = linked.of_chats(connection, chats)
-    work = _Work(connection, near, now, batch, staff, alone=bool(only))
+    gathered = _Gathered(connection, near, now, batch, staff, alone=bool(only))
     for key, rows in events.items():
-        work.conversation(locked[key], rows)
-    work.write()
+        gathered.conversation(locked[key], rows)
+    gathered.write()
     return True
 
 
@@ -359,7 +359,7 @@ def _locked(connection: sa.Connection, keys: list[str]) -> dict[str, Any]:
     return {row.key: row for row in _LOCK.rows(connection, {"keys": keys})}
 
 
-class _Work:
+class _Gathered:
     """Everything one batch will write, collected so that each table is written once."""
 
     def __init__(
