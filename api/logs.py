@@ -4,16 +4,33 @@
 its coming to what was sent. The libraries below us log addresses with tokens in them at INFO: only their warnings pass.
 """
 
+import contextlib
 import logging
+import sys
 import threading
 from collections import Counter
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
 _counting = threading.Lock()
 _counts: Counter[tuple[str, str]] = Counter()
+
+
+class _Lines:
+    """Where lines go. When they cannot be written, the disk being full or nobody reading, the work goes on without."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            self._out.write(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._out.flush()
 
 
 def start() -> None:
@@ -29,6 +46,7 @@ def start() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(_Lines(sys.stdout)),  # type: ignore[arg-type] # writes and flushes
         cache_logger_on_first_use=True,
     )
 

@@ -4,6 +4,7 @@ A picture is written anew without its metadata, so no place of taking is kept an
 gets in. What a file is, its bytes say: never its name, nor who sent it.
 """
 
+import contextlib
 import hashlib
 import re
 import secrets
@@ -19,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from api.file_types import ENDINGS, SHOWN_IN_PAGES, UNKNOWN, is_picture, kind_of, sniffed, without_place
 from api.pictures import NotAPicture, rewritten
 from api.prepared import Row
+from api.store import StoreAway
 from api.tables import Media, WantedFile
 from bot.model import MediaKind
 
@@ -58,7 +60,7 @@ class MediaStore:
         self.folder = folder
 
     def keep_photo(self, data: bytes, name: str = "") -> Kept:
-        """Write a picture anew and keep it. Raises MediaRefused for anything that is no picture, or too big a one."""
+        """Write a picture anew and keep it. Raises MediaRefused for what is no picture or too big a one; StoreAway."""
         if len(data) > MOST_BYTES:
             raise MediaRefused(TOO_BIG)
         try:
@@ -71,7 +73,7 @@ class MediaStore:
         """Keep a file from a provider under an id of the caller's: a picture written anew, anything else as it is.
 
         `kind` is what the provider calls it. Raises MediaRefused for what is too big, and for pictures that cannot be
-        written anew.
+        written anew; StoreAway.
         """
         if len(data) > MOST_BYTES:
             raise MediaRefused(TOO_BIG)
@@ -101,9 +103,15 @@ class MediaStore:
         return removed
 
     def _write(self, data: bytes, kind: MediaKind, content_type: str, name: str, media_id: str) -> Kept:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Raises StoreAway when the disk does not take it, and leaves no half of it there."""
         path = self.folder / f"{media_id}{ENDINGS[content_type]}"
-        path.write_bytes(data)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise StoreAway(error.strerror) from error
         return Kept(id=media_id, kind=kind, content_type=content_type, path=path, size_bytes=len(data), name=name)
 
 

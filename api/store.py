@@ -56,7 +56,8 @@ class StoreBusy(Exception):
 
 
 class StoreAway(StoreBusy):
-    """The database cannot be reached or written just now: answer 503 and come again. What was asked may be undone."""
+    """The database, or a file, cannot be reached or written just now: answer 503 and come again. What was asked may be
+    undone."""
 
 
 class StoreLocked(Exception):

@@ -100,13 +100,15 @@ def router(house: House) -> APIRouter:
         key = door.key(request)
         door.keep_pace(request, key)
         bound(request, MOST_PHOTO_BYTES)
-        async with request.form(max_files=1, max_fields=1) as form:
-            photo_id, data = await _photo(form)
-        async with one_picture:
-            try:
+        try:
+            async with request.form(max_files=1, max_fields=1) as form:  # a large one lies on the disk meanwhile
+                photo_id, data = await _photo(form)
+            async with one_picture:
                 kept = await asyncio.to_thread(house.media.keep_photo, data)
-            except MediaRefused as refused:
-                raise HTTPException(422, str(refused)) from refused
+        except MediaRefused as refused:
+            raise HTTPException(422, str(refused)) from refused
+        except (StoreBusy, OSError) as error:
+            raise _busy() from error
         inbound = Inbound(
             channel="web", chat=key.removeprefix("web:"), message_id=photo_id, sent_at=house.now(),
             attachments=(Attachment(kind="photo", ref=f"media:{kept.id}", size_bytes=kept.size_bytes),),
@@ -191,9 +193,13 @@ async def _store(house: House, arrival: Arrival, kept: Kept | None) -> bool:
         house.news.tell(["turns"])  # already: the turn shares the commit
         new = await on_its_way
     except StoreBusy as busy:
-        raise HTTPException(503, "Dạ con đang bận, con sẽ thử lại ngay.", {"Retry-After": "5"}) from busy
+        raise _busy() from busy
     house.counts.came("web", int(new))
     return new
+
+
+def _busy() -> HTTPException:
+    return HTTPException(503, "Dạ con đang bận, con sẽ thử lại ngay.", {"Retry-After": "5"})
 
 
 def _file(row: Row | None) -> Response:

@@ -1,5 +1,6 @@
 """The web chat's doors: who is let in, what is stored before it is answered, what is refused and how that is said."""
 
+import errno
 import io
 import json
 from collections.abc import AsyncIterator
@@ -289,6 +290,23 @@ async def test_a_full_queue_asks_to_come_again(
     monkeypatch.setattr(Store, "queue", full)
     answer = await bac.post("/chat/say", json=said(text="a"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_full_disk_asks_to_come_again_with_the_picture(
+    chat: Chat, bac: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    photo_id = str(uuid4())
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", half)
+        answer = await send_photo(bac, jpeg(), photo_id)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert list(chat.house.media.folder.iterdir()) == []
+    assert (await send_photo(bac, jpeg(), photo_id)).status_code == 202
 
 
 # --- pictures --------------------------------------------------------------------------------------------------
