@@ -1,4 +1,4 @@
-"""The wire to the providers: one message's calls carried out in order, over one HTTP client for all channels.
+"""The wire to the providers: one message's calls carried out in order, over connections that all channels share.
 
 Never looks at a queue and never decides when to try again: that is sender.py's. What a channel asks for on a refusal it
 does here: a fresh token, the same message without buttons. A call that was taken is not made twice for one message.
@@ -20,6 +20,7 @@ from yarl import URL
 
 from api import media
 from api.house import House
+from api.http_client import HttpClient, NoAnswer, NotSent
 from api.pictures import NotAPicture, fit
 from bot.channel import MEDIA, PICTURE, SPEECH, Call, Outgoing, Receipt, SendError, filled
 
@@ -29,7 +30,8 @@ log = structlog.get_logger()
 MOST_AT_ONCE = 256
 #: files whose ids at a provider are remembered, and messages of which a part was taken
 MOST_KNOWN = 1000
-#: seconds within which a provider must answer
+#: seconds within which a provider must take a connection, and within which it must answer
+CONNECT_S = 10.0
 ANSWER_S = 30.0
 
 
@@ -47,7 +49,7 @@ class _Taken:
 
 
 class Carrier:
-    """`async with` opens the HTTP client. `bases` is each channel's base URL, without a slash at the end."""
+    """`async with` opens the HTTP clients. `bases` is each channel's base URL, without a slash at the end."""
 
     def __init__(self, house: House, bases: Mapping[str, str]) -> None:
         self.house, self.bases = house, bases
@@ -55,18 +57,19 @@ class Carrier:
         #: by channel and ref: what the provider calls a file that goes to many, so that it goes up once
         self._known: dict[tuple[str, str], str] = {}
         self._known_of = house.shelf.library
-        self._http: aiohttp.ClientSession | None = None
+        self._http = HttpClient(connect_s=CONNECT_S, answer_s=ANSWER_S)
+        #: for what comes in parts
+        self._files: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Carrier":
-        limits = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-        timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=10)
-        jar = aiohttp.DummyCookieJar()  # no provider's API has any
-        self._http = aiohttp.ClientSession(connector=limits, timeout=timeout, cookie_jar=jar)
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=CONNECT_S)
+        self._files = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._http:
-            await self._http.close()
+        self._http.close()
+        if self._files:
+            await self._files.close()
 
     async def carry(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
         """All calls of the message of this outbox row. Raises SendError or UnknownFate.
@@ -169,25 +172,20 @@ class Carrier:
 
     async def post(self, name: str, call: Call) -> tuple[int, bytes]:
         """One request. Raises SendError when it surely never left, UnknownFate when it may have arrived."""
-        assert self._http is not None
         headers = {"content-type": "application/json"} | dict(call.headers)
-        data: Any = call.body
+        data = b"" if call.method == "GET" else call.body
         if call.upload is not None:
-            data = await self._form(name, call)
-            del headers["content-type"]
-        if call.method == "GET":
-            data = None
+            headers["content-type"], data = await self._form(name, call)
+        url = _url(self.bases[name] + call.path)
         begun = time.monotonic()
         try:
-            url = _url(self.bases[name] + call.path)
-            async with self._http.request(call.method, url, data=data, headers=headers) as got:
-                status, body = got.status, await got.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            self._log(name, call, begun, 0, type(error).__name__)
-            raise SendError(f"cannot connect: {type(error).__name__}") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._log(name, call, begun, 0, type(error).__name__)
-            raise UnknownFate(type(error).__name__) from error
+            status, body = await self._http.request(call.method, url, headers, data)
+        except NotSent as error:
+            self._log(name, call, begun, 0, f"cannot connect: {error}")
+            raise SendError(f"cannot connect: {error}") from error
+        except NoAnswer as error:
+            self._log(name, call, begun, 0, str(error))
+            raise UnknownFate(str(error)) from error
         # Zalo says 200 to what it refuses too
         self._log(name, call, begun, status, b"" if status == 200 and name != "zalo_oa" else body)
         return status, body
@@ -198,10 +196,10 @@ class Carrier:
 
     async def download(self, name: str, path: str, most_bytes: int) -> bytes:
         """A file of the provider's. Raises SendError when it is too big or not there."""
-        assert self._http is not None
+        assert self._files is not None
         data = bytearray()
         try:
-            async with self._http.get(self.bases[name] + path) as answer:
+            async with self._files.get(self.bases[name] + path) as answer:
                 # not read(n): that gives what has come so far, of a large file only its beginning
                 async for part in answer.content.iter_chunked(65_536):
                     data += part
@@ -215,7 +213,8 @@ class Carrier:
             raise SendError(f"no such file, or too big: {answer.status}", permanent=True)
         return bytes(data)
 
-    async def _form(self, name: str, call: Call) -> aiohttp.FormData:
+    async def _form(self, name: str, call: Call) -> tuple[str, bytes]:
+        """Content type and body of a call that has a file with it."""
         assert call.upload is not None
         form = aiohttp.FormData(quote_fields=False)
         for key, value in json.loads(call.body).items():
@@ -228,7 +227,8 @@ class Carrier:
         except (OSError, NotAPicture) as error:
             raise SendError(f"the file cannot be sent: {type(error).__name__}", permanent=True) from error
         form.add_field(call.upload.field, data, filename=call.upload.name or "file", content_type=content_type)
-        return form
+        body = form()
+        return body.headers["content-type"], await body.as_bytes()
 
     async def _kept(self, ref: str) -> tuple[str, str]:
         """Where a file of ours lies, and its content type. Raises SendError when it is gone."""

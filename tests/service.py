@@ -308,7 +308,8 @@ async def started(
 
 async def _answers(service: Service, awaited: bool) -> bool:
     """The door is open, and Telegram knows where it is (or is asked)."""
-    known = not awaited or bool(service.telegram.webhook) or bool(service.telegram.called("deleteWebhook"))
+    here = service.telegram.webhook.get("url", "").startswith(service.house.settings.public_url or "-")
+    known = not awaited or here or bool(service.telegram.called("deleteWebhook"))
     with contextlib.suppress(httpx.TransportError):
         return known and (await service.web.get("/health/live")).status_code == 200
     return False
