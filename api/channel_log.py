@@ -28,7 +28,7 @@ CLEAR_EVERY = timedelta(hours=1)
 KEPT = timedelta(days=7)
 MOST_KEPT = 200_000
 #: rows that wait to be written; beyond it the oldest are dropped, and how many is written down
-MOST_WAITING = 5000
+MOST_WAITING = 2000
 MOST_NOTE = 300
 _MOST_NAME = 80
 #: keys under which providers say how it went, never what somebody wrote
@@ -105,10 +105,15 @@ class ChannelLog:
             raise
         return len(told)
 
-    def _put(self, channel: str, way: str, kind: str, **facts: Any) -> None:
-        blank = {"ref": "", "size_bytes": 0, "verified": "", "status": 0, "code": "", "note": "", "took_ms": 0}
-        row = {"at": self._now(), "channel": channel, "way": way, "kind": kind[:_MOST_NAME], **blank, **facts}
-        self._waiting.append(row)
+    def _put(
+        self, channel: str, way: str, kind: str, *, ref: str = "", size_bytes: int = 0, verified: str = "",
+        status: int = 0, code: str = "", note: str = "", took_ms: int = 0,
+    ) -> None:  # fmt: skip
+        self._waiting.append(
+            {"at": self._now(), "channel": channel, "way": way, "kind": kind[:_MOST_NAME], "ref": ref,
+             "size_bytes": size_bytes, "verified": verified, "status": status, "code": code, "note": note,
+             "took_ms": took_ms}
+        )  # fmt: skip
         self._bound()
 
     def _bound(self) -> None:

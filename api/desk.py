@@ -155,11 +155,11 @@ def take(connection: sa.Connection, case_id: int, member_id: int, now: datetime,
     Who asks for it gets it, off duty too: only offers are kept from those who are not on duty. `chat` is the Telegram
     chat in which they asked, "" elsewhere.
     """
-    row = cases.find(connection, case_id)
+    row = cases.locked(connection, case_id)
     if row is not None and row["closed_at"] is None and row["holder_id"] == member_id:
         return True
     directory.renew_duty(connection, member_id, now)
-    if not moves.act(connection, case_id, handoff.Taken(member=member_id), now):
+    if row is None or not moves.Step(connection, row, now).go(handoff.Taken(member=member_id)):
         return False
     cases.change(connection, case_id, served_in=chat)
     return True
@@ -193,7 +193,7 @@ def say(
     if case["answered_at"] is None:
         cases.change(connection, case_id, answered_at=now)
     directory.renew_duty(connection, member_id, now)
-    moves.act(connection, case_id, handoff.Answered(member=member_id), now)
+    moves.Step(connection, case, now).go(handoff.Answered(member=member_id))
     cases.write_log(
         connection, now, "member_said", case_id=case_id, member_id=member_id, conversation=case["conversation"]
     )

@@ -69,8 +69,7 @@ class HttpClient:
         origin = url.origin()
         connection = self._kept(origin) or await self._connected(origin)
         try:
-            async with asyncio.timeout(self._answer_s):
-                return await connection.ask(request)
+            return await connection.ask(request, self._answer_s)
         except (OSError, *_UNREADABLE) as error:  # a time-out is an OSError
             raise NoAnswer(type(error).__name__) from error
         finally:
@@ -134,15 +133,19 @@ class _Connection(asyncio.Protocol):
     def fresh(self) -> bool:
         return self.idle and time.monotonic() - self._used_at_s < KEPT_S
 
-    def ask(self, request: bytes) -> "asyncio.Future[Answer]":
+    def ask(self, request: bytes, within_s: float) -> "asyncio.Future[Answer]":
         """Only an `idle` one. Raises, when awaited, OSError or one of _UNREADABLE."""
-        self._asked = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._asked = loop.create_future()
+        self._late = loop.call_later(within_s, self._failed, TimeoutError())
         self._parser = httptools.HttpResponseParser(self)
         self._begin()
         self._transport.write(request)
         return self._asked
 
     def close(self) -> None:
+        if self._asked:
+            self._late.cancel()
         self._transport.abort()
 
     def _begin(self) -> None:
@@ -154,8 +157,9 @@ class _Connection(asyncio.Protocol):
 
     def _answered(self) -> None:
         if self._asked and not self._asked.done():
+            self._late.cancel()
             self._asked.set_result(Answer(self._parser.get_status_code(), bytes(self._body)))
-        self._asked, self._used_at_s = None, time.monotonic()
+            self._asked, self._used_at_s = None, time.monotonic()
 
     def _failed(self, error: Exception) -> None:
         if self._asked and not self._asked.done():

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from api import away, carried, cases, commands, courses, crew, desk, held, linked, media, messenger, windows
 from api.cases import Desk
 from api.outbox import Pen
-from api.prepared import Row
+from api.prepared import Prepared, Row
 from api.tables import Case, Inbox, Member
 from bot import record
 from bot.model import (
@@ -28,6 +28,8 @@ from bot.model import (
 _member = Member.__table__  # type: ignore[attr-defined]
 _case = Case.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
+
+_OF_TOPIC = Prepared(sa.select(_case).where(_case.c.topic_thread == sa.bindparam("thread")))
 
 _OUTCOMES: dict[str, Outcome] = {"solved": "solved", "passed_on": "passed_on", "no_answer": "no_answer"}
 _VERBS = ("take", "decline", "close", "meant", "show", "undo")
@@ -376,8 +378,7 @@ def _tell(
 
 
 def _of_topic(connection: sa.Connection, thread: str) -> Row | None:
-    query = sa.select(_case).where(_case.c.topic_thread == thread)
-    return connection.execute(query).mappings().first() if thread else None
+    return _OF_TOPIC.mapping(connection, {"thread": thread}) if thread else None
 
 
 def _about(connection: sa.Connection, case: Row) -> str:
