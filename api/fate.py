@@ -15,7 +15,7 @@ from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.prepared import Row
 from api.tables import Inbox, Outbox
 from bot import record
-from bot.channel import Outgoing, SendError, Touched
+from bot.channel import Call, Outgoing, SendError, Touched
 from bot.model import Reply
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
@@ -45,10 +45,7 @@ async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
     seen = await carrier.house.store.read(lambda c: _seen_ids(c, row))
     there: list[str] = []
     for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
-        try:
-            status, body = await carrier.post(name, call)
-        except UnknownFate as error:
-            raise SendError(f"asking about it failed: {error}") from error
+        status, body = await _answered(carrier, name, call)
         if strange := channel.touched(outgoing, status, body):
             await _put_right(carrier, row, strange)
         elif found := channel.arrived(outgoing, call, status, body):
@@ -59,6 +56,19 @@ async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
         others = [one for one in seen.alike if one != row["id"]]
         await carrier.house.store.write(lambda c: c.execute(_SEND_AGAIN, {"alike": others}) and None)
     return ""
+
+
+async def _answered(carrier: Carrier, name: str, call: Call) -> tuple[int, bytes]:
+    """Asked once more where the line broke: the question is harmless, and else all of them would be asked again later.
+
+    Raises SendError when that was in vain too.
+    """
+    with contextlib.suppress(UnknownFate):
+        return await carrier.post(name, call)
+    try:
+        return await carrier.post(name, call)
+    except UnknownFate as error:
+        raise SendError(f"asking about it failed: {error}") from error
 
 
 async def _put_right(carrier: Carrier, row: Row, strange: Touched) -> None:

@@ -92,7 +92,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(self._connect_s):
                 return await _connect(origin, await self._addresses(origin), self._trust)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # no host has such a name
             raise NotSent(type(error).__name__) from error
 
     async def _addresses(self, origin: URL) -> _Addresses:

@@ -83,6 +83,21 @@ async def test_a_line_that_cannot_be_told_comes_again_and_is_counted(tmp_path: P
         assert 'gocua_sends_total{channel="telegram",outcome="sent_again"} 1.0' in told
 
 
+async def test_a_question_whose_line_breaks_is_asked_at_once_again(tmp_path: Path) -> None:
+    """All of them later would be late: each may break, and there may be a hundred."""
+    async with FakeTelegram() as telegram:
+        arrived(telegram, 1, "Hồ sơ #1", buttons=True)
+        telegram.fail("editMessageReplyMarkup", 0)
+
+        def kill(house: House) -> None:
+            on_the_wire(house, 1, "Hồ sơ #1", buttons=True)
+
+        async with started(tmp_path, telegram=telegram, group=True, prepare=kill) as service:
+            await service.until(lambda: _settled(service))
+            (row,) = await service.rows(sa.select(OUTBOX.c.attempts))
+        assert (len(telegram.sent(GROUP)), row["attempts"]) == (1, 2)  # the one that was killed, and the one that asked
+
+
 async def at_the_end(service: Service, busy: threading.Event) -> None:
     while not service.house.loops["sender"].cancelling():  # noqa: ASYNC110 nothing tells
         await asyncio.sleep(0.01)

@@ -250,6 +250,8 @@ async def test_nobody_takes_the_connection(http: HttpClient) -> None:
         await http.request("POST", URL(f"http://127.0.0.1:{port}/"), {})
     with pytest.raises(NotSent, match="gaierror"):
         await http.request("POST", URL("http://nowhere.invalid/"), {})
+    with pytest.raises(NotSent, match="Error"):
+        await http.request("POST", URL(f"http://{'a' * 70}.invalid/"), {})
 
 
 async def test_the_first_address_is_dead(http: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
