@@ -9,22 +9,17 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from api import inbox, nearest, phones, words
+from api import inbox, later, nearest, phones, words
 from api.prepared import Prepared, Row
-from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
+from api.tables import Case, ConversationRow, Member, Outbox, Team
 from bot.handoff import Hours
 from bot.library import Library
 from bot.said import VIETNAM
 
 _case = Case.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
 _member = Member.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
 _team = Team.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
@@ -63,7 +58,6 @@ _HELD_BY = Prepared(
 )
 _MEMBER = Prepared(sa.select(_member).where(_member.c.id == sa.bindparam("member")))
 _NAME = Prepared(sa.select(_conversation.c.name).where(_conversation.c.key == sa.bindparam("conversation")))
-_WRITE_LOG = Prepared(_log.insert())
 #: its SET is what it is given
 _CHANGE = Prepared(_case.update().where(_case.c.id == sa.bindparam("case")))
 _CALLED = Prepared(
@@ -78,16 +72,6 @@ _OF_MESSAGE = Prepared(
         _outbox.c.remote_id == sa.bindparam("remote_id"),
     )
 )
-_UNSET_TIMER = Prepared(_timer.delete().where(_timer.c.key == sa.bindparam("unset")))
-_SET_TIMER = {
-    name: Prepared(
-        insert.on_conflict_do_update(
-            index_elements=["key"],
-            set_={what: insert.excluded[what] for what in ("conversation", "due_at", "body")},
-        )
-    )
-    for name, insert in (("sqlite", sqlite.insert(_timer)), ("postgresql", postgresql.insert(_timer)))
-}
 
 
 def find(connection: sa.Connection, case_id: int) -> Row | None:
@@ -158,8 +142,11 @@ def words_of(connection: sa.Connection, conversation: str, remote_id: str) -> st
     return str(row.body.get("text", "")) if row else ""
 
 
-def summary(connection: sa.Connection, library: Library, case: Row) -> tuple[str, ...]:
-    """Five lines: who, where, flow and step, answers given, what was tried; then the resident's own words."""
+def summary(library: Library, case: Row, name: str) -> tuple[str, ...]:
+    """Five lines: who, where, flow and step, answers given, what was tried; then the resident's own words.
+
+    `name` as `resident_name` gives it.
+    """
     doing = words.step(library, case["topic"], case["flow"], case["step"])
     hidden = phones.keys(library)
     answers = (
@@ -170,7 +157,7 @@ def summary(connection: sa.Connection, library: Library, case: Row) -> tuple[str
     tried = ", ".join(case["tried"].get("signs", ())) or "chưa có"
     opened = case["opened_at"].astimezone(VIETNAM)
     return (
-        f"Hồ sơ #{case['id']} · {resident_name(connection, case)} · {opened:%H:%M %d/%m}",
+        f"Hồ sơ #{case['id']} · {name} · {opened:%H:%M %d/%m}",
         f"Ở: {place_name(library, case)}",
         f"Đang làm: {doing}",
         f"Đã trả lời: {given}",
@@ -214,7 +201,7 @@ def spot(library: Library, commune: str, hamlet: str) -> nearest.Spot:
 
 def write_log(connection: sa.Connection, now: datetime, kind: str, **facts: Any) -> None:
     row = {"conversation": "", "case_id": None, "member_id": None, "flow": "", "step": "", "detail": "", **facts}
-    _WRITE_LOG.run(connection, {"at": now, "kind": kind, **row})
+    later.log(connection, {"at": now, "kind": kind, **row})
 
 
 def tell(connection: sa.Connection, case: Row, event: Any, provider_id: str, now: datetime) -> bool:
@@ -225,14 +212,9 @@ def tell(connection: sa.Connection, case: Row, event: Any, provider_id: str, now
 
 def set_timer(connection: sa.Connection, key: str, conversation: str, due_at: datetime, body: dict[str, Any]) -> None:
     """Setting a timer again replaces it."""
-    set_timers(connection, [{"key": key, "conversation": conversation, "due_at": due_at, "body": body}])
-
-
-def set_timers(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    """Rows of the table of timers, each key at most once."""
-    _SET_TIMER[connection.dialect.name].run(connection, rows)
+    later.timer(connection, key, {"key": key, "conversation": conversation, "due_at": due_at, "body": body})
 
 
 def unset_timer(connection: sa.Connection, key: str) -> None:
     """Nothing for a timer that is not set."""
-    _UNSET_TIMER.run(connection, {"unset": key})
+    later.timer(connection, key, None)

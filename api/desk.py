@@ -41,7 +41,7 @@ _log = Log.__table__  # type: ignore[attr-defined]
 _timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_OPEN_CASE = Prepared(_case.insert().returning(_case.c.id))
+_OPEN_CASE = Prepared(_case.insert().returning(*_case.c))
 _OF_CHAT = Prepared(sa.select(_member.c.id).where(_member.c.telegram_chat == sa.bindparam("chat")))
 
 
@@ -63,11 +63,11 @@ def open_case(connection: sa.Connection, desk: cases.Desk, pen: Pen, asked: Open
         "hamlet": spot.hamlet if spot else "",
         "province": spot.province if spot else cases.home(desk.library), "ladder": {}, "again_at": pen.now,
     }  # fmt: skip
-    case_id: int = _OPEN_CASE.scalar(connection, values)  # type: ignore[assignment] # an INSERT gives a row
-    cases.write_log(connection, pen.now, "case_opened", case_id=case_id, conversation=pen.conversation, flow=asked.flow,
-              step=asked.step, detail=asked.topic)  # fmt: skip
-    step = moves.Step(connection, cases.get(connection, case_id), pen.now, desk, pen)
-    _show_group(connection, desk, pen, step)
+    (case,) = _OPEN_CASE.mappings(connection, values)
+    cases.write_log(connection, pen.now, "case_opened", case_id=case["id"], conversation=pen.conversation,
+                    flow=asked.flow, step=asked.step, detail=asked.topic)  # fmt: skip
+    step = moves.Step(connection, case, pen.now, desk, pen)
+    _show_group(desk, pen, step)
     step.go(None)
 
 
@@ -76,12 +76,12 @@ def _reopen(connection: sa.Connection, desk: cases.Desk, pen: Pen) -> bool:
     newest = sa.select(_case.c.id).where(_case.c.conversation == pen.conversation).order_by(_case.c.id.desc()).limit(1)
     case_id = connection.execute(newest).scalar()
     row = cases.locked(connection, case_id) if case_id is not None else None
-    if row is None or not handoff.may_reopen(moves.facts(connection, row), pen.now):
+    if row is None or not handoff.may_reopen(moves.facts(row, None), pen.now):
         return False
     cases.write_log(connection, pen.now, "reopened", case_id=case_id, conversation=pen.conversation)
     step = moves.Step(connection, row, pen.now, desk, pen)
     if desk.topics:
-        _show_group(connection, desk, pen, step)
+        _show_group(desk, pen, step)
     return step.go(handoff.Reopened(holder_free=True))
 
 
@@ -159,10 +159,7 @@ def take(connection: sa.Connection, case_id: int, member_id: int, now: datetime,
     if row is not None and row["closed_at"] is None and row["holder_id"] == member_id:
         return True
     directory.renew_duty(connection, member_id, now)
-    if row is None or not moves.Step(connection, row, now).go(handoff.Taken(member=member_id)):
-        return False
-    cases.change(connection, case_id, served_in=chat)
-    return True
+    return row is not None and moves.Step(connection, row, now).go(handoff.Taken(member=member_id), served_in=chat)
 
 
 def decline(connection: sa.Connection, case_id: int, member_id: int, now: datetime) -> None:
@@ -186,14 +183,17 @@ def say(
     case = cases.locked(connection, case_id)
     if case is None or case["closed_at"] is not None or case["holder_id"] != member_id:
         return False
-    first_name = cases.member_of(connection, member_id)["called"]
-    said = MemberSaid(case=case_id, member=first_name[:1].upper() + first_name[1:], text=text, attachments=attachments)
+    member = cases.member_of(connection, member_id)
+    called = member["called"][:1].upper() + member["called"][1:]
+    said = MemberSaid(case=case_id, member=called, text=text, attachments=attachments)
     if not cases.tell(connection, case, said, f"said:{provider_id}", now):
         return True  # a repeat
-    if case["answered_at"] is None:
-        cases.change(connection, case_id, answered_at=now)
-    directory.renew_duty(connection, member_id, now)
-    moves.Step(connection, case, now).go(handoff.Answered(member=member_id))
+    if directory.is_ageing(member, now):
+        directory.renew_duty(connection, member_id, now)
+    first = {} if case["answered_at"] else {"answered_at": now}
+    moved = moves.Step(connection, case, now).go(handoff.Answered(member=member_id), **first)
+    if first and not moved:
+        cases.change(connection, case_id, **first)
     cases.write_log(
         connection, now, "member_said", case_id=case_id, member_id=member_id, conversation=case["conversation"]
     )
@@ -294,9 +294,9 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _show_group(connection: sa.Connection, desk: cases.Desk, pen: Pen, step: moves.Step) -> None:
+def _show_group(desk: cases.Desk, pen: Pen, step: moves.Step) -> None:
     if desk.team_chat:
-        messenger.opened(pen, desk, step.row, step.summary(desk), cases.resident_name(connection, step.row))
+        messenger.opened(pen, desk, step.row, step.summary(desk), step.name)
 
 
 def forget(connection: sa.Connection, conversation: str) -> None:

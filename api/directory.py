@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api.prepared import Prepared
+from api.prepared import Prepared, Row
 from api.tables import Hamlet, HamletAlias, Leave, Member, Moment, Team
 from knowledge.hamlets import hamlet_key, hamlet_name, without_kind
 from knowledge.search import PERSON_TOPIC, TOPICS
@@ -71,6 +71,12 @@ _RENEW = Prepared(
 def renew_duty(connection: sa.Connection, member_id: int, now: datetime) -> None:
     """A sign of life of somebody on duty; nothing for who is not, or whose duty does not end by itself."""
     _RENEW.run(connection, {"member": member_id, "until": now + LEASE})
+
+
+def is_ageing(member: Row, now: datetime) -> bool:
+    """Whether a sign of life of theirs is worth writing down: the last one is not of this minute."""
+    until: datetime | None = member["on_duty_until"]
+    return until is not None and until < now + LEASE - timedelta(minutes=1)
 
 
 _EXPIRE = (

@@ -10,7 +10,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from api import cases, inbox
+from api import cases, inbox, later
 from api.outbox import Pen
 from api.prepared import Prepared
 from api.tables import Case, ConversationRow, JoinCode, Joined, Log
@@ -102,6 +102,7 @@ def read_code(connection: sa.Connection, pen: Pen, code: str) -> None:
 
 
 def _too_many(connection: sa.Connection, pen: Pen) -> bool:
+    later.flush(connection)  # who tries many at once has them in this batch
     since = pen.now - timedelta(minutes=CODE_MINUTES)
     wrong = sa.select(_log.c.conversation).where(_log.c.kind == "join_wrong", _log.c.at > since)
     by = list(connection.execute(wrong.limit(MOST_WRONG_OF_ALL)).scalars())

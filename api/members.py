@@ -90,10 +90,10 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
         _tell(pen, near, said, case, trouble)
         return True
     member_id = desk.enrol(connection, said, near, pen.now)
-    if case["holder_id"] is None and case["closed_at"] is None:
-        desk.take(connection, case["id"], member_id, pen.now, said.chat)
-    case = cases.find(connection, case["id"]) or case
-    if refused := _refusal(connection, case, member_id):
+    free = case["holder_id"] is None and case["closed_at"] is None
+    if free and not desk.take(connection, case["id"], member_id, pen.now, said.chat):
+        case, free = cases.find(connection, case["id"]) or case, False  # somebody else's by now
+    if refused := "" if free else _refusal(connection, case, member_id):
         _tell(pen, near, said, case, f"{_about(connection, case)}: {refused}")
     else:
         _say(connection, pen, _words(said, case, member_id, pen))
@@ -123,7 +123,7 @@ def undelivered(connection: sa.Connection, near: Desk, pen: Pen, event: Undelive
 
 def case_moved(connection: sa.Connection, near: Desk, pen: Pen, event: CaseTaken | CaseClosed | HandedBack) -> None:
     """The topic of a case hears who took it, and is put away when it has ended."""
-    case = cases.find(connection, event.case)
+    case = cases.find(connection, event.case) if near.topics else None
     if case is None:
         return
     if isinstance(event, CaseTaken):
@@ -248,7 +248,10 @@ def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, memb
             _told_which(connection, near, pen, said, case, member_id, int(more))
         case "show" if case["holder_id"] == member_id:
             pen.member(
-                said.chat, "\n".join(cases.summary(connection, near.library, case)), _ends(case), case_id=case["id"]
+                said.chat,
+                "\n".join(cases.summary(near.library, case, cases.resident_name(connection, case))),
+                _ends(case),
+                case_id=case["id"],
             )
         case "undo":
             _undo(connection, pen, said, case, more)

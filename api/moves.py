@@ -5,6 +5,7 @@ A move whose claim fails (a member no longer on duty, hands full) has not happen
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, assert_never
 from uuid import uuid4
 
@@ -92,12 +93,10 @@ def at(now: datetime) -> dict[str, Any]:
     return {"now": now, "today": local.date(), "weekday": 1 << local.weekday(), "minute": minute}
 
 
-def facts(connection: sa.Connection, row: Row) -> handoff.Case:
+def facts(row: Row, offer: OpenOffer | None) -> handoff.Case:
     """What decides about a case, from its row and its open offer."""
-    offer = _OPEN_OFFER.first(connection, {"case": row["id"]})
     case = handoff.Case(
-        ladder=record.read(Ladder, row["ladder"]),
-        offer=OpenOffer(member=offer.member_id, expires_at=offer.expires_at) if offer else None,
+        ladder=record.read(Ladder, row["ladder"]), offer=offer,
         again_at=row["again_at"], holder=row["holder_id"], promised_at=row["promised_at"], warned=row["warned"],
         misses=row["misses"], remind_at=row["remind_at"], reminders=row["reminders"], closed_at=row["closed_at"],
     )  # fmt: skip
@@ -106,6 +105,11 @@ def facts(connection: sa.Connection, row: Row) -> handoff.Case:
     if case.state == "held" and case.promised_at is None and case.remind_at is None:
         return replace(case, remind_at=row["taken_at"] or row["opened_at"])
     return case
+
+
+def _open_offer(connection: sa.Connection, case_id: int) -> OpenOffer | None:
+    offer = _OPEN_OFFER.first(connection, {"case": case_id})
+    return OpenOffer(member=offer.member_id, expires_at=offer.expires_at) if offer else None
 
 
 def act(connection: sa.Connection, case_id: int, event: Happening, now: datetime) -> bool:
@@ -125,14 +129,22 @@ class Step:
         self.case_id: int = row["id"]
         self._lines: tuple[str, ...] = ()
 
+    @cached_property
+    def name(self) -> str:
+        """The resident's."""
+        return cases.resident_name(self.connection, self.row)
+
     def summary(self, desk: cases.Desk) -> tuple[str, ...]:
         """As `cases.summary`, of the case as it was before this move; put together once."""
-        self._lines = self._lines or cases.summary(self.connection, desk.library, self.row)
+        self._lines = self._lines or cases.summary(desk.library, self.row, self.name)
         return self._lines
 
-    def go(self, event: Happening | None) -> bool:
-        """None begins a case. False when the event changed nothing."""
-        before = facts(self.connection, self.row)
+    def go(self, event: Happening | None, **columns: Any) -> bool:
+        """None begins a case. False when the event changed nothing.
+
+        `columns`: of the case, what is written along with the move.
+        """
+        before = facts(self.row, _open_offer(self.connection, self.case_id) if event else None)
         around = self._around(before, event)
         while True:
             move = handoff.advance(before, event, self.now, around) if event else handoff.begin(self.now, around)
@@ -148,7 +160,7 @@ class Step:
                 return False
         changed = move.case != before or bool(move.acts)
         if changed:
-            self._save(move.case)
+            self._save(move.case, columns)
         for act in move.acts:
             self._do(act, move.case)
         self._set_timer(move.case, around.hours)
@@ -183,7 +195,7 @@ class Step:
         free = {row.id for row in _STILL_FREE.rows(self.connection, ids)}
         return tuple(one for one in candidates if one.member in free)
 
-    def _save(self, case: handoff.Case) -> None:
+    def _save(self, case: handoff.Case, columns: dict[str, Any]) -> None:
         held = case.state == "held"
         values: dict[str, Any] = {
             "ladder": record.to_json(case.ladder), "again_at": case.again_at, "holder_id": case.holder,
@@ -194,7 +206,7 @@ class Step:
             same = held and self.row["holder_id"] == case.holder and self.row["closed_at"] is None
             values |= {"outcome": "", "visit_on": ""}
             values |= {} if same else {"taken_at": self.now if held else None, "served_in": ""}
-        cases.change(self.connection, self.case_id, **values)
+        cases.change(self.connection, self.case_id, **values | columns)
 
     def _do(self, act: handoff.Act, case: handoff.Case) -> None:
         match act:
@@ -255,8 +267,7 @@ class Step:
         if self.desk is None or self.pen is None:
             return
         promise = when_promised(case.promised_at, self.now) if case.promised_at else ""
-        name = cases.resident_name(self.connection, self.row)
-        text = f"#{self.case_id} {name}: {_WARNINGS[what].format(promise=promise)}"
+        text = f"#{self.case_id} {self.name}: {_WARNINGS[what].format(promise=promise)}"
         free = case.holder is None and what != "taken_away"
         buttons = ((f"take.{self.case_id}", "Nhận"),) if free else ()
         chats = [chat for chat in map(messenger.chat_of, who) if chat]

@@ -27,6 +27,7 @@ from api import (
     desk,
     inbox,
     joins,
+    later,
     linked,
     media,
     members,
@@ -42,7 +43,7 @@ from api.house import House
 from api.outbox import Pen
 from api.prepared import Prepared
 from api.store import StoreBusy, Work, savepoint
-from api.tables import ConversationRow, Inbox, Log, Miss, Outbox, Timer
+from api.tables import ConversationRow, Inbox, Miss, Outbox
 from bot import record
 from bot.engine import advance
 from bot.handoff import Hours
@@ -95,8 +96,6 @@ MOST_WAIT = timedelta(minutes=5)
 
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _miss = Miss.__table__  # type: ignore[attr-defined]
 
@@ -149,7 +148,6 @@ _LATER = Prepared(
     .values(attempts=sa.bindparam("tried"), next_at=sa.bindparam("again_at"), error=sa.bindparam("why"))
 )
 _REWRITE = Prepared(_inbox.update().where(_inbox.c.id == sa.bindparam("row")).values(body=sa.bindparam("to")))
-_WRITE_LOG = Prepared(_log.insert())
 #: what stands in other chats: a resident's words before members. Word for word the index's own
 _COPIES = sa.text("conversation <> channel || ':' || chat")
 _ERASE = Prepared(
@@ -165,7 +163,6 @@ _SAVE = Prepared(
     .values(state=sa.bindparam("state"), epoch=sa.bindparam("epoch"), name=sa.bindparam("name"),
             heard_at=sa.bindparam("heard"), updated_at=sa.bindparam("updated_at"))
 )  # fmt: skip
-_UNSET = Prepared(_timer.delete().where(Among(_timer.c.key, "keys")))
 
 
 @dataclass(slots=True)
@@ -348,9 +345,10 @@ def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
     staff = linked.of_chats(connection, chats)
     gathered = _Gathered(connection, near, now, batch, staff, alone=bool(only))
-    for key, rows in events.items():
-        gathered.conversation(locked[key], rows)
-    gathered.write()
+    with contextlib.nullcontext() if only else later.gathered(connection):
+        for key, rows in events.items():
+            gathered.conversation(locked[key], rows)
+        gathered.write()
     return True
 
 
@@ -369,17 +367,14 @@ class _Gathered:
         #: one event and no more: which one the database refuses is being found out
         self.alone = alone
         self.done: list[int] = []
-        self.later: list[dict[str, Any]] = []
+        self.put_off: list[dict[str, Any]] = []
         self.saved: list[dict[str, Any]] = []
         self.moved: list[tuple[str, int]] = []
         self.outbox: list[dict[str, Any]] = []
-        self.logged: list[dict[str, Any]] = []
         #: bodies that change once taken: of a pin only that there was one stays, an album's pieces become one message
         self.rewritten: list[dict[str, Any]] = []
         #: conversations whose words are to go, those of this batch too: up to which event
         self.erased: list[dict[str, Any]] = []
-        self.unset: list[str] = []
-        self.timers: list[dict[str, Any]] = []
 
     def conversation(self, stored: Any, rows: Iterable[Any]) -> None:
         """The open events of one conversation, in order, up to the first that has to wait."""
@@ -399,8 +394,8 @@ class _Gathered:
             except Exception as error:
                 if isinstance(error, sa.exc.SQLAlchemyError) or not self.alone:
                     raise  # what it wrote before it raised goes with the batch; then each talk is taken by itself
-                for half_done in (self.logged, self.erased, self.batch.erased):
-                    half_done.clear()
+                self.erased.clear()
+                self.batch.erased.clear()
                 log.exception("event_raised", conversation=stored.key, event_id=row.id, attempt=row.attempts + 1)
                 if row.attempts + 1 < TRIES:
                     self._again(row, timedelta(seconds=row.attempts + 1), type(error).__name__, row.attempts + 1)
@@ -505,9 +500,11 @@ class _Gathered:
                 case Remember(what="feedback", value=how):
                     desk.feedback(self.connection, pen, how)
                 case Remember():
-                    self._log(pen, f"remembered_{effect.what}", detail=effect.value)
+                    what = f"remembered_{effect.what}"
+                    cases.write_log(self.connection, self.now, what, conversation=pen.conversation, detail=effect.value)
                 case Note():
-                    self._log(pen, effect.what, flow=effect.flow, step=effect.step, detail=effect.detail)
+                    cases.write_log(self.connection, self.now, effect.what, conversation=pen.conversation,
+                                    flow=effect.flow, step=effect.step, detail=effect.detail)  # fmt: skip
                 case Missed():
                     self._miss(pen, effect, after.place.commune if after.place else "")
                 case Surveyed():
@@ -536,7 +533,7 @@ class _Gathered:
         return moved
 
     def _again(self, row: Any, pause: timedelta, why: str, attempts: int) -> None:
-        self.later.append({"row": row.id, "tried": attempts, "again_at": self.now + pause, "why": why})
+        self.put_off.append({"row": row.id, "tried": attempts, "again_at": self.now + pause, "why": why})
 
     def _save(self, key: str, before: Conversation, state: Conversation, name: str, heard_at: datetime | None) -> None:
         self.saved.append(
@@ -547,18 +544,11 @@ class _Gathered:
             self.moved.append((key, state.epoch))
         if (state.place, state.notices) != (before.place, before.notices):
             notices.know(self.connection, self.near.library, key, state, self.now)
-        if state.wake_at != before.wake_at:
-            if state.wake_at is None:
-                self.unset.append(f"wake:{key}")
-            else:
-                body = record.to_json(WaitExpired(due_at=state.wake_at))
-                self.timers.append({"key": f"wake:{key}", "conversation": key, "due_at": state.wake_at, "body": body})
-
-    def _log(self, pen: Pen, kind: str, *, flow: str = "", step: str = "", detail: str = "") -> None:
-        self.logged.append(
-            {"at": self.now, "kind": kind, "conversation": pen.conversation, "case_id": None, "member_id": None,
-             "flow": flow, "step": step, "detail": detail}
-        )  # fmt: skip
+        if state.wake_at is None and before.wake_at is not None:
+            cases.unset_timer(self.connection, f"wake:{key}")
+        elif state.wake_at is not None and state.wake_at != before.wake_at:
+            body = record.to_json(WaitExpired(due_at=state.wake_at))
+            cases.set_timer(self.connection, f"wake:{key}", key, state.wake_at, body)
 
     def _miss(self, pen: Pen, effect: Missed, commune: str) -> None:
         row = {
@@ -571,10 +561,7 @@ class _Gathered:
     def _reached(self, key: str, event: Reached, pen: Pen) -> None:
         query = _conversation.update().where(_conversation.c.key == key).values(reachable=event.reachable)
         self.connection.execute(query)
-        self.logged.append(
-            {"at": self.now, "kind": "unblocked" if event.reachable else "blocked", "conversation": key,
-             "case_id": None, "member_id": None, "flow": "", "step": "", "detail": ""}
-        )  # fmt: skip
+        cases.write_log(self.connection, self.now, "unblocked" if event.reachable else "blocked", conversation=key)
         if event.channel == "telegram" and (member_id := self.staff.get(event.chat)) is not None:
             self.batch.worries[f"member {member_id}"] = linked.reached(self.connection, pen, event, member_id)
             self.batch.at_desk = True
@@ -600,7 +587,7 @@ class _Gathered:
         notices.erase(self.connection, key)
         self.connection.execute(_miss.delete().where(_miss.c.conversation == key))
         self.batch.erased += media.forget(self.connection, key)
-        self._log(pen, "forgotten")
+        cases.write_log(self.connection, self.now, "forgotten", conversation=key)
 
     def write(self) -> None:
         """Outbox before state, state before "done": the order means nothing inside one transaction but to a reader."""
@@ -609,11 +596,7 @@ class _Gathered:
         outbox.void(c, self.moved)
         self.batch.to_send |= any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
         _SAVE.run(c, self.saved)
-        if self.unset:
-            _UNSET.run(c, {"keys": self.unset})
-        cases.set_timers(c, self.timers)
-        _WRITE_LOG.run(c, self.logged)
-        _LATER.run(c, self.later)
+        _LATER.run(c, self.put_off)
         _REWRITE.run(c, self.rewritten)
         if self.done:
             _DONE.run(c, {"ids": self.done, "now": self.now})

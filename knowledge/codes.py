@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from knowledge.digits import DATE, FOREIGN_NUMERAL, HOTLINE, MONEY_AFTER, NUMBERED, NUMERAL, PHONE, Span
+from knowledge.digits import DATE, FOREIGN_NUMERAL, HOTLINE, MONEY_AFTER, NUMERAL, PHONE, Span
 from knowledge.number_names import called, called_after, is_of_numbers
 from knowledge.secrets_words import MAT_KHAU
 
@@ -155,15 +155,17 @@ _KNOWN_NAME = re.compile(
 _QUOTED = re.compile(r"[\"“'](?P<value>[^\"”'\0]{4,40})[\"”']")
 
 
-def by_surroundings(shown: str, text: str, bare: str) -> Iterator[Span]:
-    """Spans in order of kind, not of place; they may overlap what the plain forms found."""
-    if NUMBERED.search(bare):
+def by_surroundings(shown: str, text: str, bare: str, *, numbered: bool) -> Iterator[Span]:
+    """Spans in order of kind, not of place; they may overlap what the plain forms found.
+
+    `numbered`: whether digits.NUMBERED finds anything in it.
+    """
+    if numbered:
         yield from _numbers(shown, bare)
     yield from _tokens(text, bare)
 
 
 def _numbers(shown: str, bare: str) -> Iterator[Span]:
-    phones = [match.span() for match in PHONE.finditer(bare)]
     if _CARD_SAID.search(bare):
         for pattern in (_CARD_BACK, _THEN_BACK, _AFTER_EXPIRY):
             for match in pattern.finditer(bare):
@@ -183,12 +185,18 @@ def _numbers(shown: str, bare: str) -> Iterator[Span]:
         around = bare[max(0, match.start() - 60) : match.end() + 40]
         if _LETTERS_ASKED.search(around) and not _CODE_LIKE.fullmatch(match["code"]):
             yield *match.span("code"), "otp"
-    elsewhere = is_of_numbers(shown)
     for match in _OR_ELSE.finditer(bare):
         if not PHONE.match(match["code"]):
             yield *match.span("code"), "otp"
-    named_at = [match.end() for match in _NAMED.finditer(bare)]
-    for match in _NUMBER.finditer(bare):
+    found = list(_NUMBER.finditer(bare))
+    if not found:
+        return
+    phones, named_at = (
+        [match.span() for match in PHONE.finditer(bare)],
+        [match.end() for match in _NAMED.finditer(bare)],
+    )
+    elsewhere = is_of_numbers(shown)
+    for match in found:
         start, end = match.span("code")
         phone = any(first < end and start < last for first, last in phones)
         if not phone and _may_be_code(shown, bare, (start, end), named_at, elsewhere):

@@ -70,7 +70,7 @@ def _secrets(text: str) -> list[Span]:
     spans += _passwords(text, bare)
     if not spans:  # what only its surroundings tell is asked about what is left
         spans = [
-            *by_surroundings(shown, text, bare),
+            *by_surroundings(shown, text, bare, numbered=bool(numbered)),
             *in_one_sentence(shown, bare),
             *said_aloud(bare),
             *mixed(bare),
@@ -125,6 +125,7 @@ _NOT_CODE = (
     r"pb|pe|pa)"
 )
 _WORDS = rf"(?:[ ,:()\-_'\"/]{{1,3}}(?!{_NOT_CODE}\b)[a-z]+){{0,8}}?"
+_SAID = re.compile(_OTP)
 _CODE_AFTER = re.compile(rf"(?<!soan )(?<!nhan tin ){_OTP}(?P<words>{_WORDS}){_END}{_CODE}")
 _CODE_LATER = re.compile(rf"{_OTP}[^\0]{{1,160}}?\b(?:la|is|otp|ma|code)[ :=]{{1,3}}{_CODE}")
 _CODE_BEFORE = re.compile(
@@ -144,8 +145,9 @@ _CVV = re.compile(
 
 
 def _codes(bare: str) -> Iterator[Span]:
-    phones = [match.span() for match in PHONE.finditer(bare)]
-    for pattern in (_CODE_AFTER, _CODE_LATER, _CODE_BEFORE):
+    said = _SAID.search(bare)  # each of the three has it
+    phones = [match.span() for match in PHONE.finditer(bare)] if said else []
+    for pattern in (_CODE_AFTER, _CODE_LATER, _CODE_BEFORE) if said else ():
         for match in pattern.finditer(bare):
             start, end = match.span("code")
             if any(first < end and start < last for first, last in phones):

@@ -27,6 +27,7 @@ import uvicorn
 from aiohttp import web
 
 from api import logs
+from api.http_server import HttpProtocol
 from api.main import build, create_app
 from api.settings import Settings
 from api.store import in_turn
@@ -50,7 +51,8 @@ def serve(wanted: dict[str, Any], port: int, began: float) -> None:
         with house.store.engine.begin() as connection:
             in_turn(connection, "town")
             enter(connection, TOWN, DAY)
-        config = uvicorn.Config(create_app(house), port=port, log_config=None, timeout_graceful_shutdown=1)
+        app = create_app(house)
+        config = uvicorn.Config(app, http=HttpProtocol, port=port, log_config=None, timeout_graceful_shutdown=1)
         uvicorn.Server(config).run()
 
 

@@ -173,6 +173,18 @@ def test_guessing_ends_after_a_few_tries(on_sqlite: Chats) -> None:
     assert "muốn nối" in on_sqlite.told(OTHER)[-1]
 
 
+def test_guessing_many_at_once_helps_no_more(on_sqlite: Chats) -> None:
+    """All of them have their turn in one batch."""
+    room, code = on_sqlite.room, on_sqlite.code(WEB)
+    wrong = ["BCFGHJ" if code != "BCFGHJ" else "BCFGHK"] * joins.MOST_WRONG
+    with room.house.store.engine.begin() as connection:
+        for place, text in enumerate([*wrong, code]):
+            said = Inbound(channel="zalo_oa", chat="r1", message_id=str(place), sent_at=room.now, text=text)
+            inbox.put(connection, [inbox.from_channel(said, str(place))], room.now)
+    room.run()
+    assert "tạm nghỉ nhận mã" in on_sqlite.told("zalo_oa:r1")[-1]
+
+
 def test_guessing_from_many_chats_ends_too(on_sqlite: Chats) -> None:
     code = on_sqlite.code(WEB)
     with on_sqlite.room.house.store.engine.begin() as connection:
