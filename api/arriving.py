@@ -119,7 +119,7 @@ def _tried(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime
     Raises OperationalError: the database's own trouble is nobody's fault, and the whole transaction is lost.
     """
     try:
-        with savepoint(connection):
+        with savepoint(connection, asks=any("attachments" in one.body for one in arrivals)):
             return _put(connection, arrivals, now)
     except sa.exc.OperationalError:
         raise

@@ -14,6 +14,7 @@ from api.tables import Inbox
 from bot import record
 from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 
+_PUT = "inbox put"  # in what SQLAlchemy keeps beside a connection
 _TABLE = Inbox.__table__  # type: ignore[attr-defined]
 _UNIQUE = ["channel", "chat", "provider_id"]
 _ONCE = {
@@ -38,12 +39,19 @@ class Arrival:
 
 def put(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime) -> None:
     """Store events; those already stored are silently left alone."""
+    connection.info[_PUT] = True
     _INSERT[connection.dialect.name].run(connection, [_row(one, now) for one in arrivals])
 
 
 def put_new(connection: sa.Connection, arrival: Arrival, now: datetime) -> bool:
     """Store an event. False when it was already there."""
+    connection.info[_PUT] = True
     return _INSERT_NEW[connection.dialect.name].first(connection, _row(arrival, now)) is not None
+
+
+def put_since(connection: sa.Connection) -> bool:
+    """Whether anything was put over this connection since this was last asked."""
+    return bool(connection.info.pop(_PUT, False))
 
 
 def _row(one: Arrival, now: datetime) -> dict[str, Any]:

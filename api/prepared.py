@@ -4,8 +4,9 @@ For what is asked at every message. There SQLAlchemy's execute() takes five time
 else goes through it. Values, rows and errors are the same either way. A list for IN is an Among (among.py).
 """
 
+import contextlib
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -115,6 +116,21 @@ def plain(connection: sa.Connection, sql: str) -> None:
     """A statement without values and answer, such as SAVEPOINT. Begins no transaction by itself."""
     with _as_sqlalchemy_raises(connection, sql):
         connection.connection.cursor().execute(sql)
+
+
+@contextlib.contextmanager
+def at_once(connection: sa.Connection) -> Iterator[None]:
+    """What is `run` inside, and nothing else, goes to PostgreSQL in one packet and is waited for once, at the end.
+
+    What it has against any of them is raised there at the latest. Nothing gained for questions: the driver takes longer
+    over them so. On SQLite it makes no difference.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    line: Any = connection.connection.driver_connection
+    with _as_sqlalchemy_raises(connection, "statements at once"), line.pipeline():
+        yield
 
 
 def _make(statement: Any, dialect: sa.Dialect, names: list[str]) -> _Made:

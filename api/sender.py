@@ -130,13 +130,14 @@ _SETTLE = Prepared(
 #: of these, those that nobody sends any more and that are not known to have arrived
 _GIVEN_UP = Prepared(sa.select(_outbox.c.id).where(Among(_outbox.c.id, "rows"), _outbox.c.status > int(Status.SENT)))
 _HEARD = Prepared(sa.select(_conversation.c.heard_at).where(_conversation.c.key == sa.bindparam("key")))
-#: what is due already waits for something else, and hears of that
-_NEXT_DUE = Prepared(sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now")))
 _PAUSE = {
     name: insert.on_conflict_do_update(index_elements=["place"], set_={"until": insert.excluded.until})
     for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
-_PAUSE_ENDS = Prepared(sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now")))
+_LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now"))
+_PAUSED = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
+#: when something falls due by itself: what is due already waits for something else, and hears of that
+_SOON = Prepared(sa.select(_LATER.scalar_subquery(), _PAUSED.scalar_subquery()))
 _OWNERS = sa.select(_outbox.c.owner).where(_outbox.c.status == sa.text("1")).distinct()
 
 
@@ -299,8 +300,10 @@ class Sender:
             self._sweep(connection, now)
         mark = {"now": now, "most": room, "owner": owner(connection), "full": full}
         rows = _MARK.mappings(connection, mark)
-        soon = [query.scalar(connection, {"now": now}) for query in (_NEXT_DUE, _PAUSE_ENDS)]
-        return sorted(rows, key=lambda row: row["id"]), min(filter(None, soon), default=None)
+        if rows:  # what comes of them brings the next round
+            return sorted(rows, key=lambda row: row["id"]), None
+        [soon] = _SOON.rows(connection, {"now": now})
+        return [], min((at for at in soon if at), default=None)
 
     def _ended(self, connection: sa.Connection, begun: set[int]) -> None:
         """What came back; and what was marked just now but never begun is nobody's any more."""

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from api.prepared import plain
+from api.prepared import at_once, plain
 from api.settings import Settings
 
 T = TypeVar("T")
@@ -262,18 +262,22 @@ def in_turn(connection: sa.Connection, what: str) -> None:
 
 
 @contextlib.contextmanager
-def savepoint(connection: sa.Connection) -> Iterator[None]:
-    """What is done inside is undone when it raises, and nothing else of the transaction. Not one inside another."""
-    plain(connection, "SAVEPOINT here")  # begin_nested() puts its statements together anew each time
+def savepoint(connection: sa.Connection, *, asks: bool = True) -> Iterator[None]:
+    """What is done inside is undone when it raises, and nothing else of the transaction. Not one inside another.
+
+    `asks`: there are questions among it; else it may go to the database at once (`prepared.at_once`).
+    """
     try:
-        yield
+        with contextlib.nullcontext() if asks else at_once(connection):
+            plain(connection, "SAVEPOINT here")  # begin_nested() puts its statements together anew each time
+            yield
+            plain(connection, "RELEASE SAVEPOINT here")
     except OperationalError:
         raise  # the database's own trouble: all of the transaction is lost
     except Exception:
         plain(connection, "ROLLBACK TO SAVEPOINT here")
         plain(connection, "RELEASE SAVEPOINT here")
         raise
-    plain(connection, "RELEASE SAVEPOINT here")
 
 
 def _is_away(error: DBAPIError) -> bool:

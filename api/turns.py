@@ -41,7 +41,7 @@ from api.among import Among
 from api.cases import Desk
 from api.house import House
 from api.outbox import Pen
-from api.prepared import Prepared
+from api.prepared import Prepared, at_once
 from api.store import StoreBusy, Work, savepoint
 from api.tables import ConversationRow, Inbox, Miss, Outbox
 from bot import record
@@ -292,8 +292,9 @@ class Turns:
 def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -> Batch:
     """One transaction of turns: each conversation's events in order. `only`: this conversation's first event alone."""
     batch = Batch()
+    inbox.put_since(connection)  # whatever came before
     _take(connection, near, now, only, batch)
-    if batch.events and not only:
+    if batch.events and not only and (batch.more or inbox.put_since(connection)):
         first = batch.events
         _take(connection, near, now, only, batch)  # what a turn has to tell in other talks need not wait for a commit
         batch.more |= batch.events > first
@@ -591,7 +592,10 @@ class _Gathered:
 
     def write(self) -> None:
         """Outbox before state, state before "done": the order means nothing inside one transaction but to a reader."""
-        c = self.connection
+        with at_once(self.connection):
+            self._write(self.connection)
+
+    def _write(self, c: sa.Connection) -> None:
         outbox.insert(c, self.outbox)
         outbox.void(c, self.moved)
         self.batch.to_send |= any(row["status"] == outbox.Status.QUEUED for row in self.outbox)
@@ -601,6 +605,7 @@ class _Gathered:
         if self.done:
             _DONE.run(c, {"ids": self.done, "now": self.now})
         _ERASE.run(c, self.erased)
+        later.flush(c)
 
 
 def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:
