@@ -109,7 +109,8 @@ class Crowd:
         async with httpx.AsyncClient() as web:
             for _ in range(600):
                 with contextlib.suppress(httpx.TransportError):
-                    if (await web.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200:
+                    live = (await web.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200
+                    if live and self.telegram.webhook.get("url"):  # which it tells Telegram a moment later
                         return
                 assert self.running[port].is_alive(), "it did not start"
                 await asyncio.sleep(0.05)
