@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.among import Among
-from api.prepared import Prepared
+from api.prepared import Prepared, at_once
+from api.store import savepoint
 from api.tables import Moment
 
 NOW = datetime(2026, 11, 22, 4, 15, 0, 123456, tzinfo=UTC)
@@ -120,6 +121,52 @@ def test_a_refusal_is_the_same_error(connection: sa.Connection, again: Any) -> N
         INSERT.run(connection, again)
     assert not raised.value.connection_invalidated
     assert "bác Tư" not in str(raised.value.params)
+
+
+def test_what_goes_at_once_is_all_written_in_its_order(connection: sa.Connection) -> None:
+    rename = Prepared(
+        THINGS.update().where(THINGS.c.name == sa.bindparam("called")).values(name=sa.bindparam("better"))
+    )
+    with at_once(connection):
+        INSERT.run(connection, [FULL, EMPTY])
+        rename.run(connection, {"called": "bác Tư", "better": "bác Năm"})
+        INSERT.run(connection, FULL)
+        INSERT.run(connection, [])
+    assert [row["name"] for row in by_sqlalchemy(connection)] == ["bác Năm", "", "bác Tư"]
+
+
+def _at_once(connection: sa.Connection, *rows: Any) -> None:
+    with savepoint(connection, asks=False):
+        for row in rows:
+            INSERT.run(connection, row)
+
+
+def test_a_refusal_among_what_goes_at_once_undoes_that_and_nothing_else(connection: sa.Connection) -> None:
+    INSERT.run(connection, FULL)
+    with pytest.raises(sa.exc.IntegrityError) as raised:
+        _at_once(connection, EMPTY, FULL, {**EMPTY, "name": "ba"})
+    assert not raised.value.connection_invalidated
+    _at_once(connection, {**EMPTY, "name": "bốn"})
+    assert [row["name"] for row in by_sqlalchemy(connection)] == ["bác Tư", "bốn"]
+
+
+def test_a_fault_of_ours_among_what_goes_at_once_is_not_hidden(connection: sa.Connection) -> None:
+    with pytest.raises(KeyError):
+        _at_once(connection, FULL, [EMPTY, {}])
+    assert by_sqlalchemy(connection) == []
+
+
+def test_a_line_that_breaks_under_what_goes_at_once_is_given_up(postgres_url: str) -> None:
+    engine = sa.create_engine(postgres_url)
+    with engine.connect() as other, engine.connect() as connection:
+        THINGS.create(connection)
+        pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar()
+        other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(sa.exc.OperationalError) as raised:
+            _at_once(connection, [FULL, EMPTY])
+        assert raised.value.connection_invalidated
+        assert connection.invalidated
+    engine.dispose()
 
 
 def test_a_line_that_is_gone_is_given_up(postgres_url: str) -> None:
