@@ -605,7 +605,7 @@ class _Gathered:
         if self.done:
             _DONE.run(c, {"ids": self.done, "now": self.now})
         _ERASE.run(c, self.erased)
-        later.flush(c)
+        later.flush(c)  # with the rest, in one packet
 
 
 def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:

@@ -191,10 +191,8 @@ def _numbers(shown: str, bare: str) -> Iterator[Span]:
     found = list(_NUMBER.finditer(bare))
     if not found:
         return
-    phones, named_at = (
-        [match.span() for match in PHONE.finditer(bare)],
-        [match.end() for match in _NAMED.finditer(bare)],
-    )
+    phones = [match.span() for match in PHONE.finditer(bare)]
+    named_at = [match.end() for match in _NAMED.finditer(bare)]
     elsewhere = is_of_numbers(shown)
     for match in found:
         start, end = match.span("code")
