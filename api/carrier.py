@@ -1,7 +1,7 @@
 """The wire to the providers: one message's calls carried out in order, over connections that all channels share.
 
-Never looks at a queue and never decides when to try again: that is sender.py's. What a channel asks for on a refusal it
-does here: a fresh token, the same message without buttons. A call that was taken is not made twice for one message.
+Never looks at a queue and never decides when to try again: that is attempt.py's. What a channel asks for on a refusal
+it does here: a fresh token, the same message without buttons. A call that was taken is not made twice for one message.
 """
 
 import asyncio

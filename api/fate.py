@@ -1,6 +1,6 @@
 """Whether a message of unknown fate arrived: asked of the providers that let us, by harmless calls.
 
-Never sends a message. Of a provider that cannot be asked it says "no", and what follows is the sender's rule.
+Never sends a message. Of a provider that cannot be asked it says "no", and what follows is the rule of api.attempt.
 """
 
 import contextlib

@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from api import inbox, schema, turns
+from api.marks import Result
 from api.outbox import Status
-from api.sender import Result
 from api.tables import metadata
 from bench.plans import GROUP, explained
 from bot.model import Inbound

@@ -25,12 +25,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import desk, inbox, timers, turns
+from api.attempt import later
 from api.carrier import Carrier
 from api.cases import Desk
 from api.house import House
 from api.main import build
+from api.marks import Result
 from api.outbox import UNKNOWN_FATE, Status
-from api.sender import Result, Sender, _later
+from api.sender import Sender
 from api.settings import Settings
 from api.tables import Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Timer
 from bot.handoff import PROMISE_MINUTES, Hours
@@ -263,7 +265,7 @@ class Wire:
             self._settle(row)  # asked about, and found
         elif luck < REFUSED:
             self.sends["refused"] += 1
-            self.sender.results.append(_later(row, town.now, "429"))
+            self.sender.results.append(later(row, town.now, "429"))
         elif luck < REFUSED + UNKNOWN:
             self.sends["of unknown fate"] += 1
             if town.chance.random() < 0.5:

@@ -20,8 +20,9 @@ from api.carrier import Carrier
 from api.cases import Desk
 from api.house import House
 from api.main import build
+from api.marks import Result
 from api.outbox import UNKNOWN_FATE, Status
-from api.sender import Result, Sender
+from api.sender import Sender
 from api.settings import Settings
 from bot.handoff import Hours
 from bot.model import Inbound

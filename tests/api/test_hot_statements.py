@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 import api
-from api import sender, timers
+from api import marks, timers
 from api.prepared import Prepared
 from api.tables import metadata
 from tests.desk_room import Room, opened
@@ -36,7 +36,7 @@ def _prepared() -> Iterator[tuple[str, Any]]:
                     yield f"{module.__name__}.{name}", one.statement
 
 
-STATEMENTS: dict[str, Any] = {**dict(_prepared()), "api.sender._VOID": sender._VOID, "api.timers._DUE": timers._DUE}
+STATEMENTS: dict[str, Any] = {**dict(_prepared()), "api.marks._VOID": marks._VOID, "api.timers._DUE": timers._DUE}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_it_reads_through_an_index(room: Room, name: str) -> None:
 
 
 def test_the_ways_are_among_them() -> None:
-    assert {"api.turns._DONE", "api.turns._LOCK", "api.sender._MARK", "api.outbox._VOID"} <= STATEMENTS.keys()
+    assert {"api.batch.DONE", "api.turns._LOCK", "api.marks._MARK", "api.outbox._VOID"} <= STATEMENTS.keys()
 
 
 @pytest.mark.parametrize(

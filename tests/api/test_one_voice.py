@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api import desk, sender
+from api import desk, marks
 from api.outbox import Status
 from tests.desk_room import Room, opened
 from tests.service import CASE, CHAT, CONVERSATION, LAN, OUTBOX, TAM
@@ -87,12 +87,11 @@ def test_the_talk_changes_hands_between_the_two_looks_of_another_process(tmp_pat
         results, room.sender.results = room.sender.results, []
         later = room.now + timedelta(minutes=1)
         with room.house.store.engine.begin() as first:
-            sender._settle(first, results, room.now)
-            first.execute(sender._VOID)
+            marks.settle(first, results, room.now)
+            marks.void_moved(first)
             with room.house.store.engine.begin() as second:
                 second.execute(CONVERSATION.update().values(epoch=CONVERSATION.c.epoch + 1))
-            mark = {"now": later, "most": 10, "owner": "first", "full": []}
-            assert sender._MARK.rows(first, mark) == []
+            assert marks.mark(first, later, 10) == []
 
 
 def test_a_queue_behind_a_slow_message_is_void_but_for_the_notices(room: Room) -> None:

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 
 from api import inbox, outbox, timers, turns
 from api.ahead import Round
+from api.batch import Batch
+from api.marks import LANDS, Result
 from api.outbox import UNKNOWN_FATE, Pen, Status
-from api.sender import LANDS, Result, _Write
+from api.sender import _Write
 from api.store import is_dead, owner
 from bot.model import Inbound, Reply
 from tests.desk_room import Room, opened
@@ -213,12 +215,12 @@ def test_behind_a_full_load_of_another_process_the_next_is_taken(pair: tuple[Roo
         connection.execute(CONVERSATION.insert(), talks)
         inbox.put(connection, [inbox.from_channel(said(one, 3000 + n, f"{n}"), f"m{n}") for n in many], one.now)
     with one.house.store.engine.connect() as first, first.begin():
-        turns._take(first, one.desk, one.now, "", mine := turns.Batch())
+        turns._take(first, one.desk, one.now, "", mine := Batch())
         with other.house.store.engine.begin() as second:
-            turns._take(second, other.desk, other.now, "", theirs := turns.Batch())
-            third = turns.Batch()
+            turns._take(second, other.desk, other.now, "", theirs := Batch())
+            third = Batch()
             turns._take(second, other.desk, other.now, "", third)
-            fourth = turns.Batch()
+            fourth = Batch()
             turns._take(second, other.desk, other.now, "", fourth)
     assert (mine.events, theirs.events, third.events, fourth.events) == (turns.MOST_EVENTS,) * 3 + (0,)
     assert (mine.more, theirs.more, fourth.more) == (True, True, False)

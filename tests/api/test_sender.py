@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from api import fate, inbox, outbox
+from api.attempt import MOST_RAISED, MOST_TRIES
 from api.house import House
 from api.outbox import Pen, Status
-from api.sender import MOST_RAISED, MOST_TRIES
 from bot.channel import Call, Outgoing, Receipt
 from bot.model import Reply, WaitExpired
 from tests.fakes.telegram import FakeTelegram

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import httpx
 import sqlalchemy as sa
 
-from api import desk, outbox, turns
+from api import batch, desk, outbox
 from api.store import StoreBusy
 from bot import engine
 from bot.model import Crashed, Inbound
@@ -197,7 +197,7 @@ async def test_what_raises_three_times_goes_to_a_person(service: Service) -> Non
             raise ZeroDivisionError
         return engine.advance(library, talk, event, now)
 
-    with patch.object(turns, "advance", stumbles):
+    with patch.object(batch, "advance", stumbles):
         assert await service.telegram.says(TU, "chữ độc") == 200
         assert await service.telegram.says(TU, "còn đó không con") == 200
         assert await service.telegram.says(NAM, "/start") == 200
@@ -244,7 +244,7 @@ async def test_a_row_that_the_database_refuses_is_handed_to_a_person_too(service
             raise sa.exc.DataError("INSERT", {}, Exception("invalid byte sequence"))
         return engine.advance(library, talk, event, now)
 
-    with patch.object(turns, "advance", refuses):
+    with patch.object(batch, "advance", refuses):
         assert await service.telegram.says(TU, "chữ lạ") == 200
         assert await service.telegram.says(NAM, "/start") == 200
         await service.until(lambda: _has(service, NAM))
@@ -287,7 +287,7 @@ async def test_nobody_is_left_alone_by_a_crash_in_a_case(service: Service) -> No
             return engine.advance(library, talk, event, now)
         raise ZeroDivisionError
 
-    with patch.object(turns, "advance", stumbles):
+    with patch.object(batch, "advance", stumbles):
         assert await service.telegram.says(TU, "chữ độc") == 200
         for _ in range(3):
             service.clock.move(seconds=5)
