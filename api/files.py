@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import inbox, media, outbox
+from api.among import Found
 from api.carried import as_sent, why_not
 from api.fetching import HOSTS, Fetching, NotFetched
 from api.inbox import Arrival
@@ -57,7 +58,7 @@ _DUE = (
 )
 _CLAIM = (
     _wanted.update()
-    .where(_wanted.c.id.in_(_DUE.scalar_subquery()), _wanted.c.next_at <= sa.bindparam("now"))
+    .where(Found(_wanted.c.id, _DUE), _wanted.c.next_at <= sa.bindparam("now"))
     .values(attempts=_wanted.c.attempts + 1, next_at=sa.bindparam("claimed_until"))
     .returning(*_wanted.c)
 )

@@ -16,6 +16,11 @@ from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 
 _PUT = "inbox put"  # in what SQLAlchemy keeps beside a connection
 _TABLE = Inbox.__table__  # type: ignore[attr-defined]
+#: word for word the conditions of the indexes of open events: SQLite takes one for no other. By the second they are met
+#: in their order, and by nothing else: PostgreSQL would go through all of them to look for those of a talk
+OPEN = _TABLE.c.done_at.is_(None)
+OPEN_IN_ORDER = (OPEN, _TABLE.c.id > sa.text("0"))
+
 _UNIQUE = ["channel", "chat", "provider_id"]
 _ONCE = {
     "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=_UNIQUE),

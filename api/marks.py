@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api import inbox
-from api.among import Among
-from api.outbox import SENT_AGAIN, UNKNOWN_FATE, Status
+from api.among import Among, Found, none
+from api.outbox import IS_QUEUED, QUEUED, SENT_AGAIN, UNKNOWN_FATE, Status
 from api.prepared import Prepared, Row
 from api.store import is_dead, owner
 from api.tables import Case, ConversationRow, Outbox, Pause
@@ -32,14 +32,12 @@ _pause = Pause.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
 _other = _outbox.alias("other")
 
-#: "< 2" is said too because SQLite takes the index of open rows only for a condition that is word for word its own
-_QUEUED = (_outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"))
 #: of the row's talk
 _EPOCH_NOW = sa.select(_conversation.c.epoch).where(_conversation.c.key == _outbox.c.conversation).scalar_subquery()
 _VOID = (
     _outbox.update()
     .where(
-        *_QUEUED,
+        QUEUED,
         _outbox.c.epoch.is_not(None),
         _outbox.c.epoch < _EPOCH_NOW,
     )
@@ -48,31 +46,34 @@ _VOID = (
 _DUE = (
     sa.select(_outbox.c.id)
     .where(
-        *_QUEUED,
+        QUEUED,
         _outbox.c.next_at <= sa.bindparam("now"),
         ~Among(_outbox.c.channel, "full"),  # channels that have enough on the wire
-        ~sa.exists().where(
+        none(
+            _pause,
             _pause.c.until > sa.bindparam("now"),
-            sa.or_(_pause.c.place == _outbox.c.channel, _pause.c.place == _outbox.c.channel + ":" + _outbox.c.chat),
+            _pause.c.place.in_((_outbox.c.channel, _outbox.c.channel + ":" + _outbox.c.chat)),
         ),
         # asked once more: on PostgreSQL the talk may have changed hands since the statement before this one
         sa.or_(_outbox.c.epoch.is_(None), _outbox.c.epoch >= _EPOCH_NOW),
-        ~sa.exists().where(
-            _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
+        none(
+            _earlier, _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
         ),
         # In a group several lanes share one chat. While a message there is of unknown fate the others hold back, and
         # it is asked about only once none of them is on the wire: a strange id can then be no other than its own.
-        ~sa.exists().where(
+        none(
+            _other,
             _other.c.channel == _outbox.c.channel,
             _other.c.chat == _outbox.c.chat,
             _other.c.id != _outbox.c.id,
-            _other.c.status < sa.text("2"),
+            _other.c.status + sa.text("0") < sa.text("2"),
             _other.c.error == sa.text(f"'{UNKNOWN_FATE}'"),
             sa.or_(_outbox.c.error != UNKNOWN_FATE, _other.c.id < _outbox.c.id),
         ),
         sa.or_(
             _outbox.c.error != UNKNOWN_FATE,
-            ~sa.exists().where(
+            none(
+                _other,
                 _other.c.channel == _outbox.c.channel,
                 _other.c.chat == _outbox.c.chat,
                 _other.c.id != _outbox.c.id,
@@ -87,19 +88,21 @@ _DUE = (
 _MARK = Prepared(
     _outbox.update()
     # asked again here: on PostgreSQL another process may have marked the row since the subquery saw it
-    .where(_outbox.c.id.in_(_DUE.scalar_subquery()), _outbox.c.status == sa.text("0"))
+    .where(Found(_outbox.c.id, _DUE), IS_QUEUED)
     .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
             # of a message of unknown fate the first try counts: that one may have arrived
             marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
     .returning(*_outbox.c)
 )  # fmt: skip
+#: of a row found by its key: see outbox.IS_QUEUED
+_STATUS = _outbox.c.status + sa.text("0")
 #: of what we began ourselves, under the name of then
 _SETTLE = Prepared(
     _outbox.update()
     .where(_outbox.c.id == sa.bindparam("row"), sa.or_(
-        sa.and_(_outbox.c.status == sa.text("1"), _outbox.c.owner == sa.bindparam("by")),
+        sa.and_(sa.text("1") == _STATUS, _outbox.c.owner == sa.bindparam("by")),
         # it arrived: that is so even if another process has taken it over meanwhile
-        sa.and_(_outbox.c.status < sa.text("2"), sa.bindparam("status", type_=sa.Integer) == sa.text("2")),
+        sa.and_(sa.text("2") > _STATUS, sa.bindparam("status", type_=sa.Integer) == sa.text("2")),
     ))
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
             quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"),
@@ -111,7 +114,9 @@ _PAUSE = {
     name: insert.on_conflict_do_update(index_elements=["place"], set_={"until": insert.excluded.until})
     for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
-_LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(*_QUEUED, _outbox.c.next_at > sa.bindparam("now"))
+_LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(
+    QUEUED, _outbox.c.next_at > sa.text("0"), _outbox.c.next_at > sa.bindparam("now")
+)
 _PAUSED = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
 _SOON = Prepared(sa.select(_LATER.scalar_subquery(), _PAUSED.scalar_subquery()))
 _OWNERS = sa.select(_outbox.c.owner).where(_outbox.c.status == sa.text("1")).distinct()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api import cases, inbox
+from api import cases, inbox, outbox
 from api.auth import Member
 from api.house import House
 from api.outbox import Pen, Status
@@ -349,8 +349,9 @@ def stop(connection: sa.Connection, me: Member, notice_id: int, now: datetime) -
     of_this = _to.c.notice_id == notice_id
     connection.execute(_to.update().where(of_this, _WAITING).values(fate="stopped"))
     said = sa.select(_to.c.inbox_id).where(of_this, _to.c.inbox_id.is_not(None))
-    queued = (_outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"))
-    connection.execute(_outbox.update().where(*queued, _outbox.c.inbox_id.in_(said)).values(status=int(Status.VOID)))
+    connection.execute(
+        _outbox.update().where(outbox.QUEUED, _outbox.c.inbox_id.in_(said)).values(status=int(Status.VOID))
+    )
     _note(connection, now, "notice_stopped", me.id, notice_id)
     return True
 

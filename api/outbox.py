@@ -40,11 +40,17 @@ UNKNOWN_FATE = "unknown fate"
 #: and of one that was sent again without being asked about: whoever reads it may have it twice
 SENT_AGAIN = "sent again, its first fate is unknown"
 
+#: word for word the conditions of the indexes of open rows: SQLite takes one for no other
+OPEN, QUEUED = _outbox.c.status < sa.text("2"), _outbox.c.status == sa.text("0")
+#: for rows that are found by their key or lane: "+ 0" lets no index answer it. PostgreSQL, which mostly believes that
+#: nothing is queued, would go through an index of all that is to find the one
+IS_QUEUED = _outbox.c.status + sa.text("0") == sa.text("0")
+
 _ON_THE_WIRE = Prepared(
     sa.select(_outbox.c.id)
     .where(
         # so written that SQLite takes the index of the few open rows, and not the chat's with all that it ever had
-        _outbox.c.status < sa.text("2"),
+        OPEN,
         _outbox.c.channel.concat(":").concat(_outbox.c.chat) == sa.bindparam("place"),
         sa.or_(_outbox.c.status == sa.text("1"), _outbox.c.error == sa.text(f"'{UNKNOWN_FATE}'")),
     )
@@ -53,8 +59,8 @@ _ON_THE_WIRE = Prepared(
 _INSERT = Prepared(_outbox.insert())
 _VOID = Prepared(
     _outbox.update()
-    .where(_outbox.c.lane == sa.bindparam("talk"), _outbox.c.status == sa.text("0"), _outbox.c.status < sa.text("2"),
-           _outbox.c.conversation == sa.bindparam("talk"), _outbox.c.epoch < sa.bindparam("epoch_now"))
+    .where(_outbox.c.lane == sa.bindparam("talk"), OPEN, IS_QUEUED, _outbox.c.conversation == sa.bindparam("talk"),
+           _outbox.c.epoch < sa.bindparam("epoch_now"))
     .values(status=int(Status.VOID))
 )  # fmt: skip
 

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from api import inbox, outbox
+from api.among import none
 from api.outbox import UNKNOWN_FATE
 from api.tables import Case, Inbox, Outbox, Timer
 
@@ -22,9 +24,6 @@ _case = Case.__table__  # type: ignore[attr-defined]
 _before = _inbox.alias("before")
 _earlier = _outbox.alias("earlier")
 
-#: word for word the conditions of the partial indexes: SQLite takes one for no other
-_OPEN_EVENT, _OPEN_MESSAGE = _inbox.c.done_at.is_(None), _outbox.c.status < sa.text("2")
-
 
 def _counted(condition: sa.ColumnElement[bool], id_column: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
     return sa.select(sa.func.count()).select_from(
@@ -36,10 +35,13 @@ def _counted(condition: sa.ColumnElement[bool], id_column: sa.ColumnElement[int]
 _FIRST_EVENT = (
     sa.select(_inbox.c.next_at)
     .where(
-        _OPEN_EVENT,
+        *inbox.OPEN_IN_ORDER,
         _inbox.c.next_at <= sa.bindparam("now"),
-        ~sa.exists().where(
-            _before.c.conversation == _inbox.c.conversation, _before.c.id < _inbox.c.id, _before.c.done_at.is_(None)
+        none(
+            _before,
+            _before.c.conversation == _inbox.c.conversation,
+            _before.c.id < _inbox.c.id,
+            _before.c.done_at.is_(None),
         ),
     )
     .order_by(_inbox.c.id)
@@ -48,22 +50,21 @@ _FIRST_EVENT = (
 _FIRST_MESSAGE = (
     sa.select(_outbox.c.next_at)
     .where(
-        _OPEN_MESSAGE,
-        _outbox.c.status == sa.text("0"),
+        outbox.QUEUED,
         _outbox.c.next_at <= sa.bindparam("now"),
-        ~sa.exists().where(
-            _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
+        none(
+            _earlier, _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
         ),
     )
     .order_by(_outbox.c.id)
     .limit(1)
 )
 _WAY = sa.select(
-    _counted(_OPEN_EVENT, _inbox.c.id).label("events_open"),
-    _counted(sa.and_(_OPEN_MESSAGE, _outbox.c.status == sa.text("0")), _outbox.c.id).label("messages_queued"),
-    _counted(sa.and_(_OPEN_MESSAGE, _outbox.c.status == sa.text("1")), _outbox.c.id).label("messages_sending"),
+    _counted(inbox.OPEN, _inbox.c.id).label("events_open"),
+    _counted(outbox.QUEUED, _outbox.c.id).label("messages_queued"),
+    _counted(_outbox.c.status == sa.text("1"), _outbox.c.id).label("messages_sending"),
     _counted(
-        sa.and_(_OPEN_MESSAGE, _outbox.c.error == sa.text(f"'{UNKNOWN_FATE}'")), _outbox.c.id
+        sa.and_(outbox.OPEN, _outbox.c.error == sa.text(f"'{UNKNOWN_FATE}'")), _outbox.c.id
     ).label("messages_unsure"),
     _FIRST_EVENT.scalar_subquery().label("event_since"),
     _FIRST_MESSAGE.scalar_subquery().label("message_since"),

@@ -93,7 +93,8 @@ class Inbox(Table, table=True):
         UniqueConstraint("channel", "chat", "provider_id"),
         Index("ix_inbox_open", "conversation", "id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
-        Index("ix_inbox_next", "id", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+        Index("ix_inbox_next", "id", sqlite_where=text("done_at IS NULL AND id > 0"),
+              postgresql_where=text("done_at IS NULL AND id > 0")),
     )  # fmt: skip
     id: int | None = _id()
     channel: str
@@ -134,12 +135,12 @@ class Outbox(Table, table=True):
     __table_args__ = (
         UniqueConstraint("inbox_id", "place"),
         Index("ix_outbox_open", "lane", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
-        Index("ix_outbox_next", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
-        Index("ix_outbox_unknown", "channel", "chat", "id",
-              sqlite_where=text("status < 2 AND error = 'unknown fate'"),
-              postgresql_where=text("status < 2 AND error = 'unknown fate'")),
+        Index("ix_outbox_next", "id", sqlite_where=text("status = 0"), postgresql_where=text("status = 0")),
+        Index("ix_outbox_unknown", "channel", "chat", "id", sqlite_where=text("error = 'unknown fate'"),
+              postgresql_where=text("error = 'unknown fate'")),
         Index("ix_outbox_sending", "owner", sqlite_where=text("status = 1"), postgresql_where=text("status = 1")),
-        Index("ix_outbox_due", "next_at", sqlite_where=text("status = 0"), postgresql_where=text("status = 0")),
+        Index("ix_outbox_due", "next_at", sqlite_where=text("status = 0 AND next_at > 0"),
+              postgresql_where=text("status = 0 AND next_at > 0")),
         Index("ix_outbox_chat", "channel", "chat", "id"),
         # ids grow: new ones meet in one place of the index, instead of each chat's own
         Index("ix_outbox_remote", "remote_id", "channel", "chat"),

@@ -42,7 +42,7 @@ _first = _inbox.alias("first")
 _OPEN = Prepared(
     sa.select(_inbox.c.id, _inbox.c.conversation, _inbox.c.channel, _inbox.c.chat)
     .where(
-        _inbox.c.done_at.is_(None),
+        *inbox.OPEN_IN_ORDER,
         _inbox.c.next_at <= sa.bindparam("now"),
         _inbox.c.id > sa.bindparam("after"),
         # what stands behind an event that waits would else take everybody's room
@@ -74,7 +74,7 @@ _LOCK = Prepared(
 _EVENTS = Prepared(
     sa.select(_inbox.c.id, _inbox.c.conversation, _inbox.c.channel, _inbox.c.chat, _inbox.c.body, _inbox.c.attempts,
               _inbox.c.received_at, _inbox.c.next_at)
-    .where(Among(_inbox.c.conversation, "keys"), _inbox.c.done_at.is_(None))
+    .where(Among(_inbox.c.conversation, "keys"), inbox.OPEN)
     .order_by(_inbox.c.id)
     .limit(2 * MOST_EVENTS)
 )  # fmt: skip

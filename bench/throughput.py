@@ -10,6 +10,7 @@ update takes of the service's processes, of PostgreSQL and of the fake. 3 s to w
 
 import argparse
 import asyncio
+import contextlib
 import os
 import tempfile
 import time
@@ -74,9 +75,13 @@ async def resident(one: Crowd, answers: Answers, chat: int, measured: Measured) 
 
 
 def cpu_s(processes: list[psutil.Process]) -> float:
-    """Of these and of their children."""
+    """Of these and of their children; one that ends meanwhile, as PostgreSQL's workers do, is left out."""
     every = {child.pid: child for one in processes for child in (one, *one.children(recursive=True))}
-    return sum(sum(one.cpu_times()[:2]) for one in every.values())
+    took_s = 0.0
+    for one in every.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            took_s += sum(one.cpu_times()[:2])
+    return took_s
 
 
 def postmaster(one: Crowd) -> psutil.Process:

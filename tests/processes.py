@@ -244,7 +244,10 @@ async def crowd(
             "most_a_minute": 0,  # residents here write as fast as they can
             "secret_key": "một chìa khoá chỉ để thử",
         }
-        engine = sa.create_engine(seen_at or database_url, poolclass=sa.NullPool)
+        seen_at = seen_at or database_url
+        # after a kill the log is read back by whoever comes first, and the others wait: long on a busy disk
+        patient = {"timeout": 30} if seen_at.startswith("sqlite") else {}
+        engine = sa.create_engine(seen_at, poolclass=sa.NullPool, connect_args=patient)
         one = Crowd(telegram=telegram, engine=engine, wanted=wanted, ports=ports)
         try:
             await asyncio.gather(*(one.start(port) for port in ports))

@@ -72,8 +72,8 @@ def upgrade() -> None:
         "inbox",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("done_at IS NULL"),
-        postgresql_where=sa.text("done_at IS NULL"),
+        sqlite_where=sa.text("done_at IS NULL AND id > 0"),
+        postgresql_where=sa.text("done_at IS NULL AND id > 0"),
     )
     op.create_index(
         "ix_inbox_open",
@@ -196,8 +196,8 @@ def upgrade() -> None:
         "outbox",
         ["next_at"],
         unique=False,
-        sqlite_where=sa.text("status = 0"),
-        postgresql_where=sa.text("status = 0"),
+        sqlite_where=sa.text("status = 0 AND next_at > 0"),
+        postgresql_where=sa.text("status = 0 AND next_at > 0"),
     )
     op.create_index(
         "ix_outbox_sending",
@@ -218,8 +218,8 @@ def upgrade() -> None:
         "outbox",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("status < 2"),
-        postgresql_where=sa.text("status < 2"),
+        sqlite_where=sa.text("status = 0"),
+        postgresql_where=sa.text("status = 0"),
     )
     op.create_index(
         "ix_outbox_open",
@@ -243,8 +243,8 @@ def upgrade() -> None:
         "outbox",
         ["channel", "chat", "id"],
         unique=False,
-        sqlite_where=sa.text("status < 2 AND error = 'unknown fate'"),
-        postgresql_where=sa.text("status < 2 AND error = 'unknown fate'"),
+        sqlite_where=sa.text("error = 'unknown fate'"),
+        postgresql_where=sa.text("error = 'unknown fate'"),
     )
     op.create_table(
         "team",
