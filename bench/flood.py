@@ -1,9 +1,10 @@
 """Everybody writes at once and nobody waits for an answer first, as in a storm warning: do answers go on meanwhile?
 
-    python -m bench.flood [--seconds 8]
+    python -m bench.flood [--seconds 8] [--on sqlite postgresql]
 
-One process on SQLite. Each connection brings a word from a new resident as soon as the webhook before it is answered.
-What counts is how long the residents wait, and the longest time in which not one of them was answered.
+One process on SQLite, then two on PostgreSQL. Each connection brings a word from a new resident as soon as the webhook
+before it is answered. What counts is how long the residents wait, and the longest time in which not one of them was
+answered.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any
 
 from bench.throughput import FIRST_CHAT
 from tests.fakes.telegram_rules import SENDS
+from tests.faults import own_server
 from tests.processes import Crowd, crowd
 
 #: the most that Telegram opens to one bot
@@ -44,9 +46,9 @@ class Residents:
         return len(self.wrote_s) - len(self.answered_s)
 
 
-async def measure(seconds: float) -> None:
+async def measure(name: str, url: str, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with crowd(f"sqlite:///{folder}/gocua.db", Path(folder)) as one:
+        async with crowd(url.format(folder=folder), Path(folder)) as one:
             residents, chats = Residents(one), itertools.count(FIRST_CHAT)
             begun = time.perf_counter()
 
@@ -65,14 +67,20 @@ async def measure(seconds: float) -> None:
     p50, p99 = (took_s[len(took_s) * percent // 100] for percent in (50, 99))
     moments = [begun, *sorted(residents.answered_s.values())]
     silence_s = max(later - earlier for earlier, later in itertools.pairwise(moments))
-    print(f"{len(took_s) / flood_s:.0f} words a second for {flood_s:.1f} s, {waiting} of them not answered at its end; "
-          f"waited p50 {p50:.2f} s, p99 {p99:.2f} s; longest silence {silence_s:.2f} s")  # fmt: skip
+    print(f"{name}: {len(took_s) / flood_s:.0f} words a second for {flood_s:.1f} s, {waiting} of them not answered at "
+          f"its end; waited p50 {p50:.2f} s, p99 {p99:.2f} s; longest silence {silence_s:.2f} s")  # fmt: skip
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=8)
-    asyncio.run(measure(arguments.parse_args().seconds))
+    arguments.add_argument("--on", nargs="+", choices=("sqlite", "postgresql"), default=("sqlite", "postgresql"))
+    options = arguments.parse_args()
+    if "sqlite" in options.on:
+        asyncio.run(measure("SQLite", "sqlite:///{folder}/gocua.db", options.seconds))
+    if "postgresql" in options.on:
+        with own_server() as server:
+            asyncio.run(measure("PostgreSQL", server.url, options.seconds))
 
 
 if __name__ == "__main__":
