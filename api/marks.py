@@ -85,6 +85,9 @@ _DUE = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True, of=_outbox)  # two processes share the work instead of waiting for each other
 )
+#: all that a try needs to know
+_TRIED = ("id", "channel", "chat", "inbox_id", "conversation", "epoch", "case_id", "body", "attempts", "owner",
+          "marked_at", "error", "created_at")  # fmt: skip
 _MARK = Prepared(
     _outbox.update()
     # asked again here: on PostgreSQL another process may have marked the row since the subquery saw it
@@ -92,7 +95,7 @@ _MARK = Prepared(
     .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
             # of a message of unknown fate the first try counts: that one may have arrived
             marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
-    .returning(*_outbox.c)
+    .returning(*(_outbox.c[name] for name in _TRIED))
 )  # fmt: skip
 #: of a row found by its key: see outbox.IS_QUEUED
 _STATUS = _outbox.c.status + sa.text("0")

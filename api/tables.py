@@ -6,6 +6,7 @@ what many are asked, told or taught (survey_answer, notice, notice_to, reader, c
 Nothing here reads or writes.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -38,10 +39,23 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return _written(value)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+    # straight: what SQLAlchemy puts around the one above, and the like for results, costs as much again
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], int | None]:  # noqa: ARG002
+        return _written
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:  # noqa: ARG002
+        return _read
+
+
+def _written(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def _read(microseconds: int | None) -> datetime | None:
+    # exact until the year 2242: so far a double is less than half a microsecond off, and it is rounded to a whole one
+    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 #: 64 bits on PostgreSQL; plain INTEGER on SQLite, where only that one counts up by itself
