@@ -86,7 +86,8 @@ _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _miss = Miss.__table__  # type: ignore[attr-defined]
 
-_CASE_KINDS = {cls.__name__ for cls in get_args(CaseEvent)}
+#: kinds of events that are no part of a talk
+_BESIDE = {"Reached", "Undelivered", "HeldWords", *(cls.__name__ for cls in get_args(CaseEvent))}
 
 DONE = Prepared(_inbox.update().where(Among(_inbox.c.id, "ids")).values(done_at=sa.bindparam("now")))
 PUT_OFF = Prepared(
@@ -198,45 +199,15 @@ class Gathered:
 
     def event(self, row: Any, state: Conversation, pen: Pen) -> Conversation | None:
         """One event: the next state, or None when it has to be looked at again a moment later."""
-        kind = row.body["kind"]
-        if kind == "Reached":
-            self._reached(row.conversation, record.read(Reached, row.body), pen)
-            return state
-        if kind == "HeldWords":
-            members.let_go(self.connection, pen, record.read(HeldWords, row.body))
-            self.batch.at_desk = True
-            return state
-        if kind == "Undelivered":
-            members.undelivered(self.connection, self.near, pen, record.read(Undelivered, row.body))
-            return state
-        if kind in _CASE_KINDS:
-            happened: CaseEvent = record.case_event(row.body)
-            if isinstance(happened, DayStarts):
-                morning.begin(self.connection, self.near, pen)
-            else:
-                desk.happened(self.connection, self.near, pen, happened)
-            self.batch.at_desk = True
+        if row.body["kind"] in _BESIDE:
+            self._beside(row, pen)
             return state
         event: Event = record.event(row.body)
-        if isinstance(event, Inbound) and linked.link_alerts(self.connection, pen, event):
-            return state
-        if isinstance(event, Inbound) and event.channel == "telegram":
-            if row.conversation.startswith("desk:"):
-                self.batch.at_desk = True
-                if members.hear_in_group(self.connection, self.near, pen, event):
-                    return state
-                if self.now - row.received_at < MOST_WAIT and outbox.on_the_wire(
-                    self.connection, "telegram", event.chat
-                ):
-                    return None
-                # once more: on PostgreSQL what was on the wire may have been written down between the two
-                members.hear_in_group(self.connection, self.near, pen, event)
-                return state
-            if linked.link(self.connection, pen, event):
-                return state
-            member_id = self.staff.get(event.chat)
-            if member_id is not None and members.hear(self.connection, self.near, pen, event, member_id):
-                self.batch.at_desk = True
+        if isinstance(event, Inbound):
+            by_staff = self._by_staff(row, event, pen)
+            if by_staff is None:
+                return None
+            if by_staff:
                 return state
         if joins.is_stale(self.connection, event, row.conversation):
             return state
@@ -250,6 +221,48 @@ class Gathered:
         if isinstance(event, CaseTaken | CaseClosed | HandedBack):
             members.case_moved(self.connection, self.near, pen, event)
         return after
+
+    def _beside(self, row: Any, pen: Pen) -> None:
+        """What changes a case, a member or a chat's reach, and leaves the talk as it is."""
+        kind, connection, near = row.body["kind"], self.connection, self.near
+        if kind == "Reached":
+            self._reached(row.conversation, record.read(Reached, row.body), pen)
+        elif kind == "Undelivered":
+            members.undelivered(connection, near, pen, record.read(Undelivered, row.body))
+        elif kind == "HeldWords":
+            members.let_go(connection, pen, record.read(HeldWords, row.body))
+            self.batch.at_desk = True
+        else:
+            happened: CaseEvent = record.case_event(row.body)
+            if isinstance(happened, DayStarts):
+                morning.begin(connection, near, pen)
+            else:
+                desk.happened(connection, near, pen, happened)
+            self.batch.at_desk = True
+
+    def _by_staff(self, row: Any, said: Inbound, pen: Pen) -> bool | None:
+        """Whether these were a member's words, and have been heard; None: to be looked at again a moment later."""
+        connection = self.connection
+        if linked.link_alerts(connection, pen, said):
+            return True
+        if said.channel != "telegram":
+            return False
+        if row.conversation.startswith("desk:"):
+            self.batch.at_desk = True
+            if members.hear_in_group(connection, self.near, pen, said):
+                return True
+            if self.now - row.received_at < MOST_WAIT and outbox.on_the_wire(connection, "telegram", said.chat):
+                return None
+            # once more: on PostgreSQL what was on the wire may have been written down between the two
+            members.hear_in_group(connection, self.near, pen, said)
+            return True
+        if linked.link(connection, pen, said):
+            return True
+        member_id = self.staff.get(said.chat)
+        if member_id is not None and members.hear(connection, self.near, pen, said, member_id):
+            self.batch.at_desk = True
+            return True
+        return False
 
     def advance(self, state: Conversation, event: Event, pen: Pen) -> Conversation:
         turn = advance(self.near.library, state, event, self.now)
