@@ -162,40 +162,48 @@ class Gathered:
             if row.next_at > self.now or (self.alone and self.done):
                 break
             pen = Pen(row.id, stored.key, self.now)
-            try:
-                with savepoint(self.connection) if self.alone else contextlib.nullcontext():
-                    result = self.event(row, state, pen)
-            except Exception as error:
-                if isinstance(error, sa.exc.SQLAlchemyError) or not self.alone:
-                    raise  # what it wrote before it raised goes with the batch; then each talk is taken by itself
-                self.erased.clear()
-                self.batch.erased.clear()
-                log.exception("event_raised", conversation=stored.key, event_id=row.id, attempt=row.attempts + 1)
-                if row.attempts + 1 < TRIES:
-                    self._again(row, timedelta(seconds=row.attempts + 1), type(error).__name__, row.attempts + 1)
-                    break
-                pen = Pen(row.id, stored.key, self.now)  # nothing of a half-done answer goes out
-                state = self.advance(state, Crashed(message=str(row.body.get("text", ""))), pen)
-            else:
-                if result is None:
-                    self._again(row, RETRY, "waits for a message to be sent", row.attempts)
-                    break
-                state = result
-            if "point" in row.body:
-                self.rewritten.append({"row": row.id, "to": {**row.body, "point": {}}})
-            name = row.body.get("sender_name") or name if row.body.get("kind") == "Inbound" else name
+            after = self._tried(row, state, pen)
+            if after is None:
+                break
+            state = after
+            name = row.body.get("sender_name") or name if row.body["kind"] == "Inbound" else name
             if row.body["kind"] == "Inbound" or (row.body["kind"] == "Reached" and row.body["reachable"]):
                 heard_at = row.received_at  # from here a channel's window counts
-            if row.pieces:
-                self.rewritten.append({"row": row.id, "to": row.body})
-                self.rewritten += [{"row": piece, "to": albums.PIECE} for piece in row.pieces]
-            self.done += (row.id, *row.pieces)
-            self.batch.events += 1
             longest = self.near.merging.get(channel)
             self.outbox += outbox.merged(pen.rows, longest) if longest else pen.rows
+            self._done(row)
         heard_anew = heard_at != stored.heard_at and channel in self.near.windowed
         if state != before or name != stored.name or heard_anew:
             self._save(stored.key, before, state, name, heard_at)
+
+    def _tried(self, row: Any, state: Conversation, pen: Pen) -> Conversation | None:
+        """The state after this event; None when it is left for later, and with it all that follows."""
+        try:
+            with savepoint(self.connection) if self.alone else contextlib.nullcontext():
+                after = self.event(row, state, pen)
+        except Exception as error:
+            if isinstance(error, sa.exc.SQLAlchemyError) or not self.alone:
+                raise  # what it wrote before it raised goes with the batch; then each talk is taken by itself
+            self.erased.clear()
+            self.batch.erased.clear()
+            log.exception("event_raised", conversation=pen.conversation, event_id=row.id, attempt=row.attempts + 1)
+            if row.attempts + 1 < TRIES:
+                self._again(row, timedelta(seconds=row.attempts + 1), type(error).__name__, row.attempts + 1)
+                return None
+            pen.rows.clear()  # nothing of a half-done answer goes out
+            return self.advance(state, Crashed(message=str(row.body.get("text", ""))), pen)
+        if after is None:
+            self._again(row, RETRY, "waits for a message to be sent", row.attempts)
+        return after
+
+    def _done(self, row: Any) -> None:
+        if "point" in row.body:
+            self.rewritten.append({"row": row.id, "to": {**row.body, "point": {}}})
+        if row.pieces:
+            self.rewritten.append({"row": row.id, "to": row.body})
+            self.rewritten += [{"row": piece, "to": albums.PIECE} for piece in row.pieces]
+        self.done += (row.id, *row.pieces)
+        self.batch.events += 1
 
     def event(self, row: Any, state: Conversation, pen: Pen) -> Conversation | None:
         """One event: the next state, or None when it has to be looked at again a moment later."""

@@ -200,7 +200,7 @@ class _as_sqlalchemy_raises:  # noqa: N801 # read as a word of `with`; a generat
         connection, dialect = self.connection, self.connection.dialect
         if not isinstance(error, dialect.loaded_dbapi.Error):
             return
-        lost = dialect.is_disconnect(error, connection.connection.driver_connection, None)
+        lost = _ends_the_line(error) or dialect.is_disconnect(error, connection.connection.driver_connection, None)
         if lost:
             connection.invalidate(error)
         raised: BaseException = sa.exc.DBAPIError.instance(
@@ -208,3 +208,9 @@ class _as_sqlalchemy_raises:  # noqa: N801 # read as a word of `with`; a generat
             dialect=dialect,
         )  # fmt: skip
         raise raised from error
+
+
+def _ends_the_line(error: Exception) -> bool:
+    """PostgreSQL's last word on a line: the driver may not have seen yet that nothing comes after it."""
+    told = getattr(error, "diag", None)
+    return told is not None and told.severity_nonlocalized in ("FATAL", "PANIC")
