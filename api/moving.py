@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from time import monotonic, sleep
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ from api.settings import Settings
 
 #: rows read and written at once
 BATCH = 2000
+#: how long a connection may still be seen whose process has closed it: PostgreSQL ends its own side a moment later
+LEAVING_S = 2
 _VERSION_TABLE = "alembic_version"
 
 Row = tuple[Any, ...]
@@ -190,15 +193,21 @@ def claim(settings: Settings) -> FileLock | None:
 
 
 def refuse_company(connection: sa.Connection) -> None:
-    """Raises MoveRefused when anybody else is connected to this PostgreSQL database."""
+    """Raises MoveRefused when anybody else is connected to this PostgreSQL database, and stays for LEAVING_S."""
     if connection.dialect.name != "postgresql":
         return
     others = sa.text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
         "AND backend_type = 'client backend'"
     )
-    if count := connection.execute(others).scalar():
-        raise MoveRefused(f"Đang có {count} kết nối khác tới cơ sở dữ liệu này: dừng mọi bản đang chạy rồi làm lại.")
+    until = monotonic() + LEAVING_S
+    while count := connection.execute(others).scalar():
+        if monotonic() > until:
+            raise MoveRefused(
+                f"Đang có {count} kết nối khác tới cơ sở dữ liệu này: dừng mọi bản đang chạy rồi làm lại."
+            )
+        sleep(0.05)
+        connection.execute(sa.text("SELECT pg_stat_clear_snapshot()"))  # a transaction sees one state of it otherwise
 
 
 # --- from SQLite to PostgreSQL -----------------------------------------------------------------------------------

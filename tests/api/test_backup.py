@@ -206,6 +206,19 @@ def test_no_restore_under_a_running_service(full: Place, tmp_path: Path) -> None
     engine.dispose()
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_restore_waits_for_a_connection_that_is_just_ending(full: Place, tmp_path: Path) -> None:
+    """As of a service stopped the moment before: PostgreSQL ends its side of a closed connection a little later."""
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    before, engine = full.proofs(), sa.create_engine(full.settings.database_url, poolclass=sa.NullPool)
+    leaving = engine.connect()
+    leaving.exec_driver_sql("SELECT 1")
+    threading.Timer(0.3, leaving.close).start()
+    backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
+    assert leaving.closed
+    assert full.proofs() == before
+
+
 def test_an_empty_database_has_nothing_to_copy(tmp_path: Path) -> None:
     nothing = place(tmp_path, f"sqlite:///{tmp_path}/gocua.db").settings
     with pytest.raises(BackupBroken, match="Chưa có"):
