@@ -6,7 +6,7 @@ same. Which wire carries it, and what an answer means, is api.attempt's.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -32,28 +32,31 @@ _pause = Pause.__table__  # type: ignore[attr-defined]
 _earlier = _outbox.alias("earlier")
 _other = _outbox.alias("other")
 
+_IN_PART = (QUEUED, _outbox.c.channel == sa.bindparam("queue"), _outbox.c.id > sa.bindparam("after"),
+            _outbox.c.id <= sa.bindparam("upto"))  # fmt: skip
 #: of the row's talk
 _EPOCH_NOW = sa.select(_conversation.c.epoch).where(_conversation.c.key == _outbox.c.conversation).scalar_subquery()
-_VOID = (
+_HAS_MOVED = (_outbox.c.epoch.is_not(None), _outbox.c.epoch < _EPOCH_NOW)
+_VOID = Prepared(_outbox.update().where(*_IN_PART, *_HAS_MOVED).values(status=int(Status.VOID)))
+_VOID_OF = Prepared(
     _outbox.update()
-    .where(
-        QUEUED,
-        _outbox.c.epoch.is_not(None),
-        _outbox.c.epoch < _EPOCH_NOW,
-    )
+    .where(Among(_outbox.c.id, "rows"), IS_QUEUED, *_HAS_MOVED)
     .values(status=int(Status.VOID))
 )  # fmt: skip
+_PART_ENDS = Prepared(
+    sa.select(_outbox.c.id)
+    .where(QUEUED, _outbox.c.channel == sa.bindparam("queue"), _outbox.c.id > sa.bindparam("after"))
+    .order_by(_outbox.c.id)
+    .limit(sa.literal_column("1", sa.Integer))
+    .offset(sa.bindparam("size"))
+)
 _DUE = (
     sa.select(_outbox.c.id)
     .where(
-        QUEUED,
+        *_IN_PART,
         _outbox.c.next_at <= sa.bindparam("now"),
-        ~Among(_outbox.c.channel, "full"),  # channels that have enough on the wire
-        none(
-            _pause,
-            _pause.c.until > sa.bindparam("now"),
-            _pause.c.place.in_((_outbox.c.channel, _outbox.c.channel + ":" + _outbox.c.chat)),
-        ),
+        none(_pause, _pause.c.until > sa.bindparam("now"), _pause.c.place == sa.bindparam("queue")),
+        none(_pause, _pause.c.until > sa.bindparam("now"), _pause.c.place == _outbox.c.channel + ":" + _outbox.c.chat),
         # asked once more: on PostgreSQL the talk may have changed hands since the statement before this one
         sa.or_(_outbox.c.epoch.is_(None), _outbox.c.epoch >= _EPOCH_NOW),
         none(
@@ -118,7 +121,7 @@ _PAUSE = {
     for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
 _LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(
-    QUEUED, _outbox.c.next_at > sa.text("0"), _outbox.c.next_at > sa.bindparam("now")
+    QUEUED, _outbox.c.next_at > sa.bindparam("now"), _outbox.c.next_at > sa.text("0")
 )
 _PAUSED = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
 _SOON = Prepared(sa.select(_LATER.scalar_subquery(), _PAUSED.scalar_subquery()))
@@ -150,10 +153,26 @@ class Result(Struct, frozen=True, kw_only=True):
     paused: str = ""
 
 
-def mark(connection: sa.Connection, now: datetime, most: int, full: Sequence[str] = ()) -> list[Row]:
-    """The oldest messages that may go now, ours from here on, in order. None of the channels that are `full`."""
-    wanted = {"now": now, "most": most, "owner": owner(connection), "full": full}
+class Part(NamedTuple):
+    """Of a channel's queue: the ids behind `after`, `upto` included."""
+
+    after: int
+    upto: int
+
+
+WHOLE = Part(0, 2**63 - 1)
+
+
+def mark(connection: sa.Connection, now: datetime, channel: str, most: int, part: Part = WHOLE) -> list[Row]:
+    """The oldest messages that may go now, ours from here on, in order."""
+    wanted = {"now": now, "queue": channel, **part._asdict(), "most": most, "owner": owner(connection)}
     return sorted(_MARK.mappings(connection, wanted), key=lambda row: row["id"])
+
+
+def next_part(connection: sa.Connection, channel: str, after: int, size: int) -> Part:
+    """The next `size` messages of the queue, or all that are left."""
+    last = _PART_ENDS.scalar(connection, {"queue": channel, "after": after, "size": size - 1})
+    return Part(after, last or WHOLE.upto)
 
 
 def due_next(connection: sa.Connection, now: datetime) -> datetime | None:
@@ -162,9 +181,15 @@ def due_next(connection: sa.Connection, now: datetime) -> datetime | None:
     return min((at for at in soon if at), default=None)
 
 
-def void_moved(connection: sa.Connection) -> None:
+def void_moved(connection: sa.Connection, channel: str, part: Part = WHOLE) -> None:
     """What waits although its talk has changed hands."""
-    connection.execute(_VOID)
+    _VOID.run(connection, {"queue": channel, **part._asdict()})
+
+
+def void_these(connection: sa.Connection, rows: Sequence[int]) -> None:
+    """Of these, what waits again: while it was on the wire its talk may have changed hands."""
+    if rows:
+        _VOID_OF.run(connection, {"rows": rows})
 
 
 def put_back(connection: sa.Connection, begun: set[int]) -> None:
@@ -175,14 +200,13 @@ def put_back(connection: sa.Connection, begun: set[int]) -> None:
 
 
 def sweep(connection: sa.Connection, now: datetime, mine: set[str]) -> int:
-    """What no event tells us: the end of another process, a talk that changed hands in one, a pause that is over.
+    """What no event tells us: the end of another process, a pause that is over.
 
     `mine`: the names under which we have messages on the wire. Returns how many messages of the dead were taken over.
     """
     others = [name for name in connection.execute(_OWNERS).scalars() if name not in mine]
     dead = [name for name in others if is_dead(connection, name)]
     found = _take_over(connection, dead, now) if dead else 0
-    void_moved(connection)
     connection.execute(_pause.delete().where(_pause.c.until <= now))
     return found
 

@@ -19,11 +19,13 @@ from api import marks
 from api.ahead import Ahead
 from api.attempt import Attempt, not_begun
 from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier
+from api.channel_queue import ChannelQueue
 from api.house import House
 from api.marks import Result
 from api.outbox import SENT_AGAIN, UNKNOWN_FATE, Status
 from api.prepared import Row
 from api.store import StoreBusy, owner
+from bot.said import CHANNELS
 
 log = structlog.get_logger()
 
@@ -48,8 +50,7 @@ class _Write:
             many = len(sender.results)
             self.results = sender.results[:many]
             del sender.results[:many]
-        room, full = sender.room()
-        self.rows, due = sender._round(connection, self.results, sender.house.now(), room, full)
+        self.rows, due = sender._round(connection, self.results, sender.house.now())
         return self.rows, due
 
 
@@ -64,6 +65,7 @@ class Sender:
         self.tasks: set[asyncio.Task[None]] = set()
         #: how much of it each channel has
         self.busy: Counter[str] = Counter()
+        self.queues = {name: ChannelQueue(name) for name in CHANNELS}
         self._swept_at = float("-inf")
         self.ahead = Ahead(house.store, lambda: _Write(self))
 
@@ -139,14 +141,10 @@ class Sender:
         finally:
             self.results += left
 
-    def room(self) -> tuple[int, list[str]]:
-        """How many messages more may go on the wire, and the channels that have enough there."""
+    def _on_the_wire(self) -> Counter[str]:
+        """How many messages of each channel, those included of which the event loop has yet to hear."""
         marked = self._marked()  # first: the event loop moves them to `busy`
-        busy = Counter(dict(self.busy))
-        busy.update(row["channel"] for row in marked)
-        # a channel that is slow fills half of its own room and leaves the others theirs
-        full = [name for name, many in busy.items() if many > MOST_AT_ONCE // 2]
-        return MOST_AT_ONCE - max((many for name, many in busy.items() if name not in full), default=0), full
+        return Counter(dict(self.busy)) + Counter(row["channel"] for row in marked)
 
     def _marked(self) -> list[Row]:
         """What the event loop has yet to hear of."""
@@ -157,14 +155,19 @@ class Sender:
         return [one for begun in list(self.ahead.rounds) for one in begun.work.results or ()]
 
     def _round(
-        self, connection: sa.Connection, results: list[Result], now: datetime, room: int, full: Sequence[str] = ()
+        self, connection: sa.Connection, results: list[Result], now: datetime, most: int = MOST_AT_ONCE
     ) -> tuple[list[Row], datetime | None]:
+        """What goes now, and when to look again. None: when there is news, or to sweep."""
         marks.settle(connection, results, now)
-        if any(one.status == Status.QUEUED for one in results):
-            marks.void_moved(connection)  # while it was on the wire its talk may have changed hands
+        marks.void_these(connection, [one.row for one in results if one.status == Status.QUEUED])
+        on_the_wire = self._on_the_wire()
+        queues = [self.queues[name] for name in self.house.channels]
         if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
             self._sweep(connection, now)
-        rows = marks.mark(connection, now, room, full)
+            queues = list(self.queues.values())  # what waits for a channel that is off has come to its end
+        rows = [row for one in queues for row in one.mark(connection, now, most - on_the_wire[one.channel])]
+        if any(one.unfinished for one in queues):
+            return rows, now
         return rows, None if rows else marks.due_next(connection, now)  # what comes of them brings the next round
 
     def _sweep(self, connection: sa.Connection, now: datetime) -> None:
@@ -174,6 +177,8 @@ class Sender:
         mine.update(one.owner for one in (*list(self.results), *self._taken_up()))
         if found := marks.sweep(connection, now, mine):
             log.warning("unknown_fate_found", messages=found)
+        for queue in self.queues.values():
+            queue.sweep(connection)
 
     def _ended(self, connection: sa.Connection, begun: set[int]) -> None:
         marks.settle(connection, [*self._taken_up(), *self.results], self.house.now())

@@ -149,7 +149,8 @@ class Outbox(Table, table=True):
     __table_args__ = (
         UniqueConstraint("inbox_id", "place"),
         Index("ix_outbox_open", "lane", "id", sqlite_where=text("status < 2"), postgresql_where=text("status < 2")),
-        Index("ix_outbox_next", "id", sqlite_where=text("status = 0"), postgresql_where=text("status = 0")),
+        Index("ix_outbox_next", "channel", "id", sqlite_where=text("status = 0"),
+              postgresql_where=text("status = 0")),
         Index("ix_outbox_unknown", "channel", "chat", "id", sqlite_where=text("error = 'unknown fate'"),
               postgresql_where=text("error = 'unknown fate'")),
         Index("ix_outbox_sending", "owner", sqlite_where=text("status = 1"), postgresql_where=text("status = 1")),

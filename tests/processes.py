@@ -226,10 +226,10 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def crowd(
-    database_url: str, folder: Path, *, processes: int = 0, seed: int = 1, seen_at: str = ""
+    database_url: str, folder: Path, *, processes: int = 0, seed: int = 1, seen_at: str = "", **given: Any
 ) -> AsyncIterator[Crowd]:
     """As many processes as are wanted, else one on SQLite and two on PostgreSQL. `seen_at`: the database's address for
-    the test itself, where the service has another."""
+    the test itself, where the service has another; `given`: further settings."""
     processes = processes or (1 if database_url.startswith("sqlite") else 2)
     async with FarTelegram(random.Random(seed)) as telegram:
         ports = [free_port() for _ in range(processes)]
@@ -243,7 +243,7 @@ async def crowd(
             "member_undo_seconds": 0,
             "most_a_minute": 0,  # residents here write as fast as they can
             "secret_key": "một chìa khoá chỉ để thử",
-        }
+        } | given
         seen_at = seen_at or database_url
         # after a kill the log is read back by whoever comes first, and the others wait: long on a busy disk
         patient = {"timeout": 30} if seen_at.startswith("sqlite") else {}

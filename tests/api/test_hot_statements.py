@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 import api
-from api import inbox, marks, outbox, timers
+from api import inbox, outbox, timers
 from api.prepared import Prepared
 from api.tables import metadata
 from bot.model import Inbound, Reply
@@ -43,7 +43,7 @@ def _prepared() -> Iterator[tuple[str, Any]]:
                     yield f"{module.__name__}.{name}", one.statement
 
 
-STATEMENTS: dict[str, Any] = {**dict(_prepared()), "api.marks._VOID": marks._VOID, "api.timers._DUE": timers._DUE}
+STATEMENTS: dict[str, Any] = {**dict(_prepared()), "api.timers._DUE": timers._DUE}
 
 
 @pytest.fixture(scope="module")

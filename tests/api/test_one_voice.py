@@ -88,10 +88,10 @@ def test_the_talk_changes_hands_between_the_two_looks_of_another_process(tmp_pat
         later = room.now + timedelta(minutes=1)
         with room.house.store.engine.begin() as first:
             marks.settle(first, results, room.now)
-            marks.void_moved(first)
+            marks.void_moved(first, "telegram")
             with room.house.store.engine.begin() as second:
                 second.execute(CONVERSATION.update().values(epoch=CONVERSATION.c.epoch + 1))
-            assert marks.mark(first, later, 10) == []
+            assert marks.mark(first, later, "telegram", 10) == []
 
 
 def test_a_queue_behind_a_slow_message_is_void_but_for_the_notices(room: Room) -> None:

@@ -216,7 +216,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_next",
         "outbox",
-        ["id"],
+        ["channel", "id"],
         unique=False,
         sqlite_where=sa.text("status = 0"),
         postgresql_where=sa.text("status = 0"),
