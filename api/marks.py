@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from api import inbox
 from api.among import Among, Found, none
-from api.outbox import IS_QUEUED, QUEUED, SENT_AGAIN, UNKNOWN_FATE, Status
+from api.outbox import IS_QUEUED, QUEUED, QUEUED_BY_TIME, SENT_AGAIN, UNKNOWN_FATE, Status
 from api.prepared import Prepared, Row
 from api.store import is_dead, owner
 from api.tables import Case, ConversationRow, Outbox, Pause
@@ -120,9 +120,7 @@ _PAUSE = {
     name: insert.on_conflict_do_update(index_elements=["place"], set_={"until": insert.excluded.until})
     for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
-_LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(
-    QUEUED, _outbox.c.next_at > sa.bindparam("now"), _outbox.c.next_at > sa.text("0")
-)
+_LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.next_at > sa.bindparam("now"), *QUEUED_BY_TIME)
 _PAUSED = sa.select(sa.func.min(_pause.c.until)).where(_pause.c.until > sa.bindparam("now"))
 _SOON = Prepared(sa.select(_LATER.scalar_subquery(), _PAUSED.scalar_subquery()))
 _OWNERS = sa.select(_outbox.c.owner).where(_outbox.c.status == sa.text("1")).distinct()

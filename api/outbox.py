@@ -42,6 +42,8 @@ SENT_AGAIN = "sent again, its first fate is unknown"
 
 #: word for word the conditions of the indexes of open rows: SQLite takes one for no other
 OPEN, QUEUED = _outbox.c.status < sa.text("2"), _outbox.c.status == sa.text("0")
+#: as QUEUED, by when they fall due; a narrower bound of that stands before it, for SQLite takes the first
+QUEUED_BY_TIME = (QUEUED, _outbox.c.next_at > sa.text("0"))
 #: for rows that are found by their key or lane: "+ 0" lets no index answer it. PostgreSQL, which mostly believes that
 #: nothing is queued, would go through an index of all that is to find the one
 IS_QUEUED = _outbox.c.status + sa.text("0") == sa.text("0")

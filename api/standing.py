@@ -50,13 +50,13 @@ _FIRST_EVENT = (
 _FIRST_MESSAGE = (
     sa.select(_outbox.c.next_at)
     .where(
-        outbox.QUEUED,
+        *outbox.QUEUED_BY_TIME,
         _outbox.c.next_at <= sa.bindparam("now"),
         none(
             _earlier, _earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id, _earlier.c.status < sa.text("2")
         ),
     )
-    .order_by(_outbox.c.id)
+    .order_by(_outbox.c.next_at)
     .limit(1)
 )
 _WAY = sa.select(

@@ -67,6 +67,7 @@ def put_talk(connection: sa.Connection, chat: str = "bac-tu", **how: Any) -> int
 
 def assert_fit_for_a_phone(page: Page) -> None:
     """Nothing hides to the right, everything to press is big enough, and axe finds nothing."""
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     small = page.evaluate(
         """[...document.querySelectorAll("a, button, summary, input:not([type=hidden]), textarea, select, label.pick")]
