@@ -90,10 +90,9 @@ def test_the_plan_of_a_whole_table_would_be_seen(room: Room, text: str) -> None:
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 
-#: many to be marked are met in their order, up to the LIMIT; the others are few, or asked of at rare times
+#: few, or asked of at rare times
 _MEANT = {
-    "api.marks._MARK": {"ix_outbox_next", "ix_outbox_sending"},
-    "api.marks._VOID": {"ix_outbox_next"},
+    "api.marks._MARK": {"ix_outbox_sending"},
     "api.outbox._ON_THE_WIRE": {"ix_outbox_open"},
 }
 
