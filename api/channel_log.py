@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -45,17 +45,34 @@ _row = ChannelLogRow.__table__  # type: ignore[attr-defined]
 _WRITE = Prepared(_row.insert())
 
 
+class _Line(NamedTuple):
+    """As the table has it."""
+
+    at: datetime
+    channel: str
+    way: str
+    kind: str
+    ref: str = ""
+    size_bytes: int = 0
+    verified: str = ""
+    status: int = 0
+    code: str = ""
+    note: str = ""
+    took_ms: int = 0
+
+
 class ChannelLog:
     """One per process. `came` and `went` only put into memory: they may be called anywhere in the event loop."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[_Line] = deque()
         self._dropped = 0
 
     def came(self, channel: str, kind: str, event_id: str, size_bytes: int, verified: str) -> None:
         """A provider's request, or one event of it. `verified` says how it was proved to be theirs, "" not at all."""
-        self._put(channel, "came", kind, ref=event_id[:_MOST_NAME], size_bytes=size_bytes, verified=verified)
+        self._put(_Line(self._now(), channel, "came", kind[:_MOST_NAME], ref=event_id[:_MOST_NAME],
+                        size_bytes=size_bytes, verified=verified))  # fmt: skip
 
     def went(self, channel: str, call_kind: str, status: int, code: str, note: str | bytes, took_ms: int) -> None:
         """A request of ours. `status` is HTTP's, 0 when no answer came; `code` the provider's own error.
@@ -65,8 +82,8 @@ class ChannelLog:
         """
         told = answer_told(note) if isinstance(note, bytes) else redact(note).text
         found = code or (code_told(note) if isinstance(note, bytes) else "")
-        self._put(channel, "went", call_kind, status=status, code=found[:_MOST_NAME], note=told[:MOST_NOTE],
-                  took_ms=took_ms)  # fmt: skip
+        self._put(_Line(self._now(), channel, "went", call_kind[:_MOST_NAME], status=status, code=found[:_MOST_NAME],
+                        note=told[:MOST_NOTE], took_ms=took_ms))  # fmt: skip
 
     async def run(self) -> None:
         """Until cancelled: write what has gathered, clear away what is old. At the end the rest is written."""
@@ -93,9 +110,9 @@ class ChannelLog:
         told = rows
         if dropped:
             note = f"{dropped} dòng cũ hơn đã bỏ vì chưa kịp ghi"
-            told = [{**rows[0], "kind": "dropped", "note": note, "ref": "", "code": "", "size_bytes": 0}, *rows]
+            told = [rows[0]._replace(kind="dropped", note=note, ref="", code="", size_bytes=0), *rows]
         try:
-            await self._store.write(lambda c: _WRITE.run(c, told))
+            await self._store.write(lambda c: _WRITE.run(c, [line._asdict() for line in told]))
         except Exception as error:
             self._waiting.extendleft(reversed(rows))
             self._dropped += dropped
@@ -105,15 +122,8 @@ class ChannelLog:
             raise
         return len(told)
 
-    def _put(
-        self, channel: str, way: str, kind: str, *, ref: str = "", size_bytes: int = 0, verified: str = "",
-        status: int = 0, code: str = "", note: str = "", took_ms: int = 0,
-    ) -> None:  # fmt: skip
-        self._waiting.append(
-            {"at": self._now(), "channel": channel, "way": way, "kind": kind[:_MOST_NAME], "ref": ref,
-             "size_bytes": size_bytes, "verified": verified, "status": status, "code": code, "note": note,
-             "took_ms": took_ms}
-        )  # fmt: skip
+    def _put(self, line: _Line) -> None:
+        self._waiting.append(line)
         self._bound()
 
     def _bound(self) -> None:

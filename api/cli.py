@@ -138,7 +138,8 @@ def serve(host: str, port: int, demo: bool) -> None:
     sys.setswitchinterval(0.002)  # the writing thread comes back from the disk into a busy interpreter: sooner its turn
     uvicorn.run(
         main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2,
-        http=HttpProtocol, ws="none",  # nobody speaks the latter here: what reads it need not be there
+        http=HttpProtocol, proxy_headers=False,  # the app reads them where they are wanted
+        ws="none",  # nobody speaks it here: what reads it need not be there
     )  # fmt: skip
 
 

@@ -117,10 +117,15 @@ class _Name(NamedTuple):
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time. httptools calls what begins with `on_`."""
+    """One request at a time, each with as long to answer. httptools calls what begins with `on_`."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._asked: asyncio.Future[Answer] | None = None
+        #: when the answer is late, by the loop's clock
+        self._until_s = 0.0
+        #: one for all that is asked in the meantime: one for each costs more than the parser
+        self._watch: asyncio.TimerHandle | None = None
         self._used_at_s = 0.0
         self._begin()
 
@@ -135,18 +140,24 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, request: bytes, within_s: float) -> "asyncio.Future[Answer]":
         """Only an `idle` one. Raises, when awaited, OSError or one of _UNREADABLE."""
-        loop = asyncio.get_running_loop()
-        self._asked = loop.create_future()
-        self._late = loop.call_later(within_s, self._failed, TimeoutError())
+        self._asked = self._loop.create_future()
+        self._until_s = self._loop.time() + within_s
+        if self._watch is None:
+            self._watch = self._loop.call_at(self._until_s, self._look)
         self._parser = httptools.HttpResponseParser(self)
         self._begin()
         self._transport.write(request)
         return self._asked
 
     def close(self) -> None:
-        if self._asked:
-            self._late.cancel()
         self._transport.abort()
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._asked and self._loop.time() < self._until_s:  # asked later than what the watch was for
+            self._watch = self._loop.call_at(self._until_s, self._look)
+        elif self._asked:
+            self._failed(TimeoutError())
 
     def _begin(self) -> None:
         self._body = bytearray()
@@ -157,7 +168,6 @@ class _Connection(asyncio.Protocol):
 
     def _answered(self) -> None:
         if self._asked and not self._asked.done():
-            self._late.cancel()
             self._asked.set_result(Answer(self._parser.get_status_code(), bytes(self._body)))
             self._asked, self._used_at_s = None, time.monotonic()
 
@@ -179,6 +189,8 @@ class _Connection(asyncio.Protocol):
             self._failed(error)
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._watch:
+            self._watch.cancel()
         if error is None and self._headed and not self._framed:
             self._answered()
         else:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from msgspec.structs import replace
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -60,7 +61,7 @@ async def _received(house: House, name: str, channel: Channel, scope: Scope, rec
         return Response(status_code=413)
     webhook = Webhook(
         method=scope["method"],
-        headers={key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]},
+        headers=Headers(raw=scope["headers"]),
         query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
         body=body,
     )
