@@ -6,6 +6,7 @@ repeats nor loses anything that is still open. Of several processes one claims a
 dies, the claim runs out and another does.
 """
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -35,8 +36,8 @@ KEPT_S = 15 * 60
 TIMEOUT_S = 15.0
 #: for so long a subscription is one process's own: longer than telling it can take
 CLAIMED = timedelta(minutes=2)
-#: the loop's look without news
-LOOK_AGAIN_S = 5.0
+#: the loop's look without news, and its rest between two: at a busy desk there is news all the time
+LOOK_AGAIN_S, REST_S = 5.0, 0.5
 #: marks are moved on over so many rows even when there was nothing to tell
 MOST_BEHIND = 1000
 MOST_BACKOFF = timedelta(hours=1)
@@ -253,6 +254,7 @@ async def run(house: House) -> None:
                     await once(house, session)
                 except Exception:
                     log.exception("push_failed")
+                await asyncio.sleep(REST_S)
                 await heard.wait(LOOK_AGAIN_S)
 
 
