@@ -1,11 +1,11 @@
 """Where all that changes a conversation is written down before it is acted on: one order, one rule for repeats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.albums import GATHER
@@ -31,8 +31,7 @@ _INSERT = {dialect: Prepared(once) for dialect, once in _ONCE.items()}
 _INSERT_NEW = {dialect: Prepared(once.returning(_TABLE.c.id)) for dialect, once in _ONCE.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """One row to be. `provider_id` makes a repeat the same row: the provider's own id, or one of ours as sure."""
 
     channel: str

@@ -6,8 +6,8 @@ is a secret, never changes a text. `knowledge.judge` weighs the features.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from knowledge.accounts import CODE_WORD
 from knowledge.digits import CITIZEN, DATE, HOTLINE, MOBILE, MONEY_AFTER, NUMERAL, PHONE, luhn
@@ -71,24 +71,21 @@ _ALIKE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     start: int
     end: int
     digits: int  # or numerals; 0 where letters are among them
     features: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What a message holds: its numbers in order, and the features that they share."""
 
     candidates: tuple[Candidate, ...]
     features: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(NamedTuple):
     kind: str  # "digits", "spoken" or "mixed"
     size: int  # in digits, in numerals, or in characters if mixed
     features: frozenset[str]

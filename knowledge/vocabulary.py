@@ -44,13 +44,20 @@ class Vocabulary:
 
     def number(self, word: str) -> int | None:
         """None for a word that is not in it."""
-        slots, starts, last = self._slots, self._starts, len(self._slots) - 1
-        at = hash(word) & last
-        while (number := slots[at]) != _NONE:
-            if self._text[starts[number] : starts[number + 1] - 1] == word:
-                return number
-            at = (at + 1) & last
-        return None
+        return next(iter(self.numbers((word,))), None)
+
+    def numbers(self, words: Iterable[str]) -> list[int]:
+        """Of those that are in it, in the order of the words."""
+        slots, starts, text, last = self._slots, self._starts, self._text, len(self._slots) - 1
+        found = []
+        for word in words:
+            at = hash(word) & last
+            while (number := slots[at]) != _NONE:
+                if text[starts[number] : starts[number + 1] - 1] == word:
+                    found.append(number)
+                    break
+                at = (at + 1) & last
+        return found
 
 
 class WordWeights:
@@ -64,4 +71,4 @@ class WordWeights:
 
     def of(self, words: Iterable[str]) -> list[float]:
         """The weights of those that have one, in the order of the words."""
-        return [self._weights[at] for word in words if (at := self._words.number(word)) is not None]
+        return [self._weights[number] for number in self._words.numbers(words)]
