@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -203,6 +204,22 @@ async def test_a_late_answer_is_not_taken_for_the_next_one(http: HttpClient) -> 
             assert await http.request("POST", server.url(), {}) == (200, b"done")
             await asyncio.sleep(0.1)
         assert server.connections == 3
+
+
+async def test_each_request_over_a_connection_has_its_own_time() -> None:
+    http = HttpClient(connect_s=1, answer_s=0.5)
+    drops = tuple(DONE[at : at + 5] for at in range(0, len(DONE), 5))  # a hundredth of a second each
+    async with serving(DONE, drops, (WAITS, WAITS, DONE)) as server:
+        await http.request("POST", server.url(), {})
+        await asyncio.sleep(0.45)
+        # the first one's time runs out in the middle of it
+        assert await http.request("POST", server.url(), {}) == (200, b"done")
+        asked_s = time.monotonic()
+        with pytest.raises(NoAnswer, match="TimeoutError"):
+            await http.request("POST", server.url(), {})
+        assert time.monotonic() - asked_s > 0.49
+        assert server.connections == 1
+    http.close()
 
 
 async def test_it_leaves_nothing_open(http: HttpClient) -> None:
