@@ -42,26 +42,32 @@ class Attempt:
 
     def __init__(self, house: House, carrier: Carrier, row: Row) -> None:
         self.house, self.carrier, self.row = house, carrier, row
+        #: an earlier try may have arrived: whoever reads this one may have it twice
+        self.unsure = row["error"] in (UNKNOWN_FATE, SENT_AGAIN)
+        #: and nobody can be asked whether it did
+        self.blindly = False
 
     async def made(self) -> Result:
         """Raises when we ourselves fail, not when a provider does: see `raised`."""
         channel = self.house.channels.get(self.row["channel"])
         if channel is None:
-            return self._came(Status.DEAD, error=f"channel {self.row['channel']} is off")
+            return self._failed(SendError(f"channel {self.row['channel']} is off", permanent=True))
         outgoing = await self._ready(channel)
         if isinstance(outgoing, Result):
             return outgoing
-        again = await self._asked(outgoing) if self.row["error"] == UNKNOWN_FATE else ""
-        if isinstance(again, Result):
-            return again
-        return await self._carried(outgoing, again)
+        self.blindly = self.unsure and not fate.can_ask(channel, outgoing)
+        if self.row["error"] == UNKNOWN_FATE and (found := await self._asked(outgoing)):
+            return found
+        return await self._carried(outgoing)
 
     def raised(self, error: Exception) -> Result:
         """A fault of ours, or the database was away."""
-        unsure = self.row["error"] == UNKNOWN_FATE
-        if self.row["attempts"] < MOST_RAISED or isinstance(error, StoreBusy):
-            return self._later(UNKNOWN_FATE if unsure else type(error).__name__)
-        return self._never_known() if unsure else self._failed(SendError(type(error).__name__, permanent=True))
+        why = self.row["error"] if self.row["error"] == UNKNOWN_FATE else self._unless_unsure(type(error).__name__)
+        if isinstance(error, StoreBusy):
+            return replace(self._later(why), untried=True)
+        if self.row["attempts"] < MOST_RAISED:
+            return self._later(why)
+        return self._failed(SendError(type(error).__name__, permanent=True))
 
     # --- before it goes ------------------------------------------------------------------------------------------
 
@@ -117,24 +123,24 @@ class Attempt:
         )
         return replace(outgoing, attachments=(as_sent(row["channel"], spoken, sound.content_type),))
 
-    async def _asked(self, outgoing: Outgoing) -> Result | str:
-        """Whether an earlier try arrived. If not, it goes now: what is then to stand in its `error`."""
+    async def _asked(self, outgoing: Outgoing) -> Result | None:
+        """What is known of an earlier try. None: the message goes now."""
         try:
             found = await fate.asked(self.carrier, self.row, outgoing)
         except SendError as error:
             result = self._failed(error)  # still unsure: sent blindly it might come twice
-            return result if result.status == Status.DEAD else replace(result, error=UNKNOWN_FATE)
+            return replace(result, error=UNKNOWN_FATE) if result.status == Status.QUEUED else result
         if found:
             return self._came(Status.SENT, remote_id=found, sent_at=self.house.now())
         if found is None and outgoing.human:
             # a step of a flow may be read twice; what a person wrote is theirs to write again
             return self._never_known()
-        return SENT_AGAIN if found is None else ""
+        self.unsure = found is None
+        return None
 
     # --- on the wire ---------------------------------------------------------------------------------------------
 
-    async def _carried(self, outgoing: Outgoing, again: str) -> Result:
-        """`again` stands in `error` from here on: whoever reads it may have it twice."""
+    async def _carried(self, outgoing: Outgoing) -> Result:
         row, house = self.row, self.house
         try:
             if outgoing.attachments and house.files:
@@ -143,17 +149,16 @@ class Attempt:
         except SendError as error:
             if error.no_thread and row["body"].get("topic") == "in" and outgoing.thread:
                 # somebody took the topic away: its words go on in the group itself
-                return self._came(Status.QUEUED, error=str(error), topic_of=row["case_id"])
-            result = self._failed(error)
-            return replace(result, error=again) if again and result.status == Status.QUEUED else result
+                return self._came(Status.QUEUED, error=self._unless_unsure(str(error)), topic_of=row["case_id"])
+            return self._failed(error)
         except UnknownFate:
-            return self._unsure(blindly=bool(again))
+            return self._unanswered()
         house.worries.pop(row["channel"], None)
         if row["chat"] == house.settings.telegram_team_chat:
             house.worries.pop("telegram_team_chat", None)
         made = row["case_id"] if outgoing.topic == "open" else None
         return self._came(Status.SENT, remote_id=receipt.remote_id, sent_at=house.now(), topic_of=made,
-                          quota=receipt.quota, error=again)  # fmt: skip
+                          quota=receipt.quota, error=self._unless_unsure(""))  # fmt: skip
 
     async def _with_or_without_picture(self, outgoing: Outgoing) -> Receipt:
         """A picture that the provider refuses takes none of the words with it."""
@@ -182,6 +187,8 @@ class Attempt:
         if error.window and row["body"].get("author") != "member":
             return self._came(Status.VOID)  # the bot falls silent with the resident: nobody waits for its words
         if error.permanent or error.blocked or given_up:
+            if (self.unsure or error.uncertain) and not error.blocked:
+                return self._never_known()
             if row["chat"] == self.house.settings.telegram_team_chat:
                 worries["telegram_team_chat"] = f"Nhóm Telegram của tổ không nhận được tin: {error}"
             return self._came(
@@ -194,19 +201,23 @@ class Attempt:
         if error.retry_after_s is not None:
             until = self.house.now() + timedelta(seconds=error.retry_after_s)
             where = row["channel"] if error.whole else f"{row['channel']}:{row['chat']}"
-            return _result(row, Status.QUEUED, until, error=str(error), paused=where)
-        return self._later(UNKNOWN_FATE if error.uncertain else str(error))
+            return _result(row, Status.QUEUED, until, error=self._unless_unsure(str(error)), paused=where,
+                           untried=not error.tries)  # fmt: skip
+        return self._later(UNKNOWN_FATE if error.uncertain and not self.blindly else self._unless_unsure(str(error)))
 
-    def _unsure(self, *, blindly: bool) -> Result:
-        """It may have arrived. `blindly`: as it may have before, and nobody could be asked."""
+    def _unanswered(self) -> Result:
         row = self.row
-        if row["attempts"] >= MOST_TRIES or (blindly and self.house.now() - row["marked_at"] > BLINDLY):
+        if row["attempts"] >= MOST_TRIES or (self.blindly and self.house.now() - row["marked_at"] > BLINDLY):
             return self._never_known()
         return self._later(UNKNOWN_FATE)
 
     def _never_known(self) -> Result:
         """Whether it arrived will not be known: nobody can be asked, and it is not sent once more."""
         return self._came(Status.UNKNOWN, error=UNKNOWN_FATE, undelivered=_from_member(self.row), why="unknown")
+
+    def _unless_unsure(self, why: str) -> str:
+        """What stands in `error` of a message that is sent, or waits to be."""
+        return SENT_AGAIN if self.unsure else why
 
     def _later(self, why: str) -> Result:
         return later(self.row, self.house.now(), why)

@@ -101,7 +101,7 @@ class Carrier:
             if got is None:
                 try:
                     got = await self._made(name, outgoing, filled(call, taken.found), short)
-                except (SendError, UnknownFate):
+                except Exception:
                     # uploads go up again: an id that a provider no longer knows must not be offered once more
                     kept = {key: one for key, one in taken.receipts.items() if not _is_upload(key, taken)}
                     if kept:

@@ -71,9 +71,7 @@ class Counts:
             self._turn.observe(took_s)
 
     def sent(self, channel: str, status: Status, error: str, took_s: float, age: timedelta) -> None:
-        """What came of one try, and since when the message was there. Queued again without an error: it was no try."""
-        if status == Status.QUEUED and not error:
-            return
+        """What came of one try, and since when the message was there."""
         came = _OUTCOMES.get(status, "unsure" if error == UNKNOWN_FATE else "retried")
         self._labelled(self._sends, channel, "sent_again" if came == "sent" and error == SENT_AGAIN else came).inc()
         self._labelled(self._send, channel).observe(took_s)

@@ -1,6 +1,6 @@
 """Whether a message of unknown fate arrived: asked of the providers that let us, by harmless calls.
 
-Never sends a message. Of a provider that cannot be asked it says "no", and what follows is the rule of api.attempt.
+Never sends a message. What follows where nobody can say is the rule of api.attempt.
 """
 
 import contextlib
@@ -15,32 +15,37 @@ from api.outbox import SENT_AGAIN, UNKNOWN_FATE
 from api.prepared import Row
 from api.tables import Inbox, Outbox
 from bot import record
-from bot.channel import Call, Outgoing, SendError, Touched
+from bot.channel import Call, Channel, Outgoing, SendError, Touched
 from bot.model import Reply
 
 _outbox = Outbox.__table__  # type: ignore[attr-defined]
 _inbox = Inbox.__table__  # type: ignore[attr-defined]
-_SEND_AGAIN = (
+_ASKED = (
     _outbox.update()
     .where(
         _outbox.c.id.in_(sa.bindparam("alike", expanding=True)),
         _outbox.c.status == sa.text("0"),
         _outbox.c.error == UNKNOWN_FATE,
     )
-    .values(error=SENT_AGAIN)
+    .values(error=sa.bindparam("known"))
 )
 
 
+def can_ask(channel: Channel, outgoing: Outgoing) -> bool:
+    """Whether the provider can say if it has this message: the question is an edit that changes nothing."""
+    if not channel.capabilities.edits or outgoing.topic:
+        return False
+    return bool(outgoing.edits) or len(channel.render(outgoing)) == 1
+
+
 async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
-    """The id of a message of unknown fate that did arrive; "" when it did not, None when that cannot be asked.
+    """The id of a message of unknown fate that did arrive; "" when it did not, None when nobody can say.
 
     Raises SendError when the provider gave no clear answer.
     """
     name = row["channel"]
     channel = carrier.house.channels[name]
-    if not channel.capabilities.edits:  # the question is an edit that changes nothing
-        return None
-    if outgoing.topic or (not outgoing.edits and len(channel.render(outgoing)) != 1):
+    if not can_ask(channel, outgoing):
         return None
     seen = await carrier.house.store.read(lambda c: _seen_ids(c, row))
     there: list[str] = []
@@ -52,10 +57,11 @@ async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
             there.append(found)
         if len(there) >= len(seen.alike):
             return there[0]
-    if len(seen.alike) > 1:  # fewer are there than are asked about: which of them cannot be told, so each is sent again
-        others = [one for one in seen.alike if one != row["id"]]
-        await carrier.house.store.write(lambda c: c.execute(_SEND_AGAIN, {"alike": others}) and None)
-    return ""
+    # fewer are there than are asked about: each is sent, and if any is there, nobody can say which is sent again
+    if others := [one for one in seen.alike if one != row["id"]]:
+        known = {"alike": others, "known": SENT_AGAIN if there else ""}
+        await carrier.house.store.write(lambda c: c.execute(_ASKED, known) and None)
+    return None if there else ""
 
 
 async def _answered(carrier: Carrier, name: str, call: Call) -> tuple[int, bytes]:

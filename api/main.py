@@ -72,6 +72,8 @@ log = structlog.get_logger()
 
 #: of glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
+#: after a renewal of the content that failed, and not for what stands in it
+RENEW_AGAIN_S = 2.0
 
 
 def utc_now() -> datetime:
@@ -236,13 +238,24 @@ async def _renew(house: House) -> None:
     changes = watch(*house.shelf.watched, step=500, stop_event=ended)
     try:
         while await asyncio.to_thread(next, changes, None):
-            if await asyncio.to_thread(house.shelf.renew):
-                if gc.get_freeze_count():
-                    settle_memory()
-                flows = house.shelf.library.flows.values()
-                await house.store.write(lambda c, flows=flows: versions.keep(c, flows, house.now()))  # type: ignore[misc]
+            while not await _renewed(house):  # noqa: ASYNC110
+                await asyncio.sleep(RENEW_AGAIN_S)
     finally:
         ended.set()
+
+
+async def _renewed(house: House) -> bool:
+    """False: the database is away, or the fault is ours; whoever stands on a step must find its text kept."""
+    try:
+        if await asyncio.to_thread(house.shelf.renew):
+            if gc.get_freeze_count():
+                settle_memory()
+            flows = house.shelf.library.flows.values()
+            await house.store.write(lambda c: versions.keep(c, flows, house.now()))
+    except Exception:
+        log.exception("content_not_renewed")
+        return False
+    return True
 
 
 def _channels(settings: Settings) -> dict[str, Channel]:

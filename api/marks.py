@@ -96,8 +96,9 @@ _MARK = Prepared(
     # asked again here: on PostgreSQL another process may have marked the row since the subquery saw it
     .where(Found(_outbox.c.id, _DUE), IS_QUEUED)
     .values(status=int(Status.SENDING), owner=sa.bindparam("owner"), attempts=_outbox.c.attempts + 1,
-            # of a message of unknown fate the first try counts: that one may have arrived
-            marked_at=sa.case((_outbox.c.error == UNKNOWN_FATE, _outbox.c.marked_at), else_=sa.bindparam("now")))
+            # the first try of unknown fate counts: that one may have arrived
+            marked_at=sa.case((sa.or_(_outbox.c.error == UNKNOWN_FATE, _outbox.c.error == SENT_AGAIN),
+                               _outbox.c.marked_at), else_=sa.bindparam("now")))
     .returning(*(_outbox.c[name] for name in _TRIED))
 )  # fmt: skip
 #: of a row found by its key: see outbox.IS_QUEUED
@@ -117,7 +118,9 @@ _SETTLE = Prepared(
 #: of these, those that nobody sends any more and that are not known to have arrived
 _GIVEN_UP = Prepared(sa.select(_outbox.c.id).where(Among(_outbox.c.id, "rows"), _outbox.c.status > int(Status.SENT)))
 _PAUSE = {
-    name: insert.on_conflict_do_update(index_elements=["place"], set_={"until": insert.excluded.until})
+    name: insert.on_conflict_do_update(
+        index_elements=["place"], set_={"until": insert.excluded.until}, where=_pause.c.until < insert.excluded.until
+    )
     for name, insert in (("sqlite", sqlite.insert(_pause)), ("postgresql", postgresql.insert(_pause)))
 }
 _LATER = sa.select(sa.func.min(_outbox.c.next_at)).where(_outbox.c.next_at > sa.bindparam("now"), *QUEUED_BY_TIME)
@@ -138,7 +141,7 @@ class Result(Struct, frozen=True, kw_only=True):
     error: str = ""
     sent_at: datetime | None = None
     quota: str = ""
-    #: put back before its first byte left: that was no try
+    #: put back before its first byte left, or told to come later: that was no try
     untried: bool = False
     #: the chat, as channel and chat, that cannot be written to
     blocked: tuple[str, str] | None = None
@@ -219,7 +222,7 @@ def _take_over(connection: sa.Connection, dead: list[str], now: datetime) -> int
     # In a group many messages may have been under way at once. One is told from another by its buttons alone, which
     # name its case; of those without any the team reads a line twice rather than answering the wrong resident.
     alike = [row.id for row in found if row.chat.startswith("-") and not row.body.get("choices")]
-    connection.execute(_outbox.update().where(_outbox.c.id.in_(alike)).values(error=SENT_AGAIN))
+    connection.execute(_outbox.update().where(_outbox.c.id.in_(alike)).values(error=SENT_AGAIN, marked_at=now))
     return len(found)
 
 

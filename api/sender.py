@@ -13,7 +13,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
-from msgspec.structs import replace
 
 from api import marks
 from api.ahead import Ahead
@@ -22,7 +21,7 @@ from api.carrier import ANSWER_S, MOST_AT_ONCE, Carrier
 from api.channel_queue import ChannelQueue
 from api.house import House
 from api.marks import Result
-from api.outbox import SENT_AGAIN, UNKNOWN_FATE, Status
+from api.outbox import Status
 from api.prepared import Row
 from api.store import StoreBusy, owner
 from bot.said import CHANNELS
@@ -187,15 +186,15 @@ class Sender:
     async def _send(self, row: Row, queued_s: float) -> None:
         """One message. `queued_s`: time.monotonic() when the round that marked it was queued."""
         structlog.contextvars.bind_contextvars(event_id=row["inbox_id"])  # of this task alone
+        if time.monotonic() - queued_s > FRESH_S:
+            self._back(row, not_begun(row, self.house.now()))
+            return
         attempt = Attempt(self.house, self.carrier, row)
         try:
-            fresh = time.monotonic() - queued_s <= FRESH_S
-            result = await attempt.made() if fresh else not_begun(row, self.house.now())
+            result = await attempt.made()
         except Exception as error:
             log.exception("send_raised", row=row["id"])
             result = attempt.raised(error)
-        if row["error"] == SENT_AGAIN and result.status <= Status.SENT and result.error != UNKNOWN_FATE:
-            result = replace(result, error=SENT_AGAIN)
         age = self.house.now() - row["created_at"]
         self.house.counts.sent(row["channel"], result.status, result.error, time.monotonic() - queued_s, age)
         if result.error:
@@ -204,6 +203,10 @@ class Sender:
                         error=result.error, attempts=row["attempts"])  # fmt: skip
         if result.status != Status.QUEUED:
             self.carrier.forget(row["id"])
+        self._back(row, result)
+
+    def _back(self, row: Row, result: Result) -> None:
+        """To be written down, and off the wire."""
         self.results.append(result)
         self.under_way.pop(row["id"], None)
         self.busy[row["channel"]] -= 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from api.store import in_turn
 from api.tables import ConversationRow, FlowVersion
 from bot.flow import Flow
 from bot.library import Version
@@ -16,6 +17,7 @@ _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
 def keep(connection: sa.Connection, flows: Iterable[Flow], now: datetime) -> None:
     """Store the versions in use now that are not stored yet."""
+    in_turn(connection, "versions kept")  # processes that watch the same files renew at the same moment
     stored = {(row.flow, row.version) for row in connection.execute(sa.select(_version.c.flow, _version.c.version))}
     for flow in flows:
         path = Path(flow.file)

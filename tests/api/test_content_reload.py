@@ -2,16 +2,20 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from api import main, schema, versions
 from api.tables import FlowVersion
-from bot.library import Folders
+from bot.flow import Flow
+from bot.library import Folders, load
 from tests.fakes.telegram import FakeTelegram
-from tests.service import LAN, Service, started
+from tests.service import DAY, LAN, Service, started
 
 TU = 2001
 FLOW = """\
@@ -122,3 +126,43 @@ async def test_an_old_version_outlives_a_restart(tmp_path: Path) -> None:
             await service.says(TU, "nhắc lại")
             assert "Bác bấm nút giữa." in service.last(TU)
             assert len(service.shown(TU)) == 3
+
+
+async def test_content_that_changes_while_the_database_is_away_is_there_once_it_is_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, tried = versions.keep, []
+
+    def away_at_first(*given: Any) -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise sa.exc.OperationalError("INSERT", {}, Exception("the line is cut"))
+        keep(*given)
+
+    monkeypatch.setattr(main, "RENEW_AGAIN_S", 0.05)
+    monkeypatch.setattr(versions, "keep", away_at_first)
+    write(service, WITHOUT)
+    await service.until(lambda: _without(service))
+    write(service, FLOW.replace("Bác bấm nút giữa.", "Bác bấm nút phải."))
+    await service.until(lambda: _mended(service))
+    assert (await service.web.get("/health/ready")).status_code == 200
+
+
+def test_processes_that_renew_at_the_same_moment_keep_a_version_once(tmp_path: Path, postgres_url: str) -> None:
+    flows = [flow for flow in load(little_content(tmp_path)).flows.values() if flow.id == "thu-viec"]
+    engine = sa.create_engine(postgres_url)
+    schema.migrate(engine)
+    with ThreadPoolExecutor(1) as beside, engine.connect() as one:
+        with one.begin():
+            versions.keep(one, flows, DAY)
+            other = beside.submit(_kept, engine, flows)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.3)
+        other.result(timeout=10)
+        assert len(one.execute(VERSIONS).all()) == 1
+    engine.dispose()
+
+
+def _kept(engine: sa.Engine, flows: list[Flow]) -> None:
+    with engine.begin() as other:
+        versions.keep(other, flows, DAY)

@@ -83,6 +83,24 @@ async def test_a_line_that_cannot_be_told_comes_again_and_is_counted(tmp_path: P
         assert 'gocua_sends_total{channel="telegram",outcome="sent_again"} 1.0' in told
 
 
+@pytest.mark.parametrize(("there", "again"), [(1, 2), (0, 0)])
+async def test_of_lines_that_cannot_be_told_each_counts_as_sent_again_if_any_arrived(
+    service: Service, there: int, again: int
+) -> None:
+    service.telegram.fail("sendMessage", 0, done=bool(there))
+    service.telegram.fail("sendMessage", 0)
+    for number in (1, 2):
+        await service.house.store.write(
+            lambda c, number=number: line(c, service.house, number, f"#{number} Bác Tư: dạ", buttons=False)  # type: ignore[misc]
+        )
+    service.house.news.tell(["outbox"])
+    await service.quiet()
+    assert len(service.telegram.sent(GROUP)) == 2 + there
+    told = (await service.web.get("/metrics")).text
+    assert told.count('outcome="sent_again"} 2.0') == bool(again)
+    assert ('outcome="sent_again"' in told) == bool(again)
+
+
 async def test_a_question_whose_line_breaks_is_asked_at_once_again(tmp_path: Path) -> None:
     """All of them later would be late: each may break, and there may be a hundred."""
     async with FakeTelegram() as telegram:

@@ -181,7 +181,7 @@ async def test_an_outage_of_hours_is_survived(service: Service) -> None:
 async def test_what_nobody_can_be_asked_about_is_sent_again_for_a_while_only(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fate, "asked", _nobody)
+    monkeypatch.setattr(fate, "can_ask", lambda *_: False)
     service.telegram.fail("sendMessage", 0, done=True, times=4)
     await send(service, TU, "một", "hai")
     for times in range(1, 5):
@@ -191,10 +191,6 @@ async def test_what_nobody_can_be_asked_about_is_sent_again_for_a_while_only(
     await service.quiet()
     assert await statuses(service) == ["UNKNOWN", "SENT"]
     assert service.shown(TU) == ["một"] * 4 + ["hai"]
-
-
-async def _nobody(*_: object) -> None:
-    return None
 
 
 async def test_a_fault_of_ours_holds_up_its_lane_for_seconds_only(
