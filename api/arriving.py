@@ -40,6 +40,8 @@ class _Load:
     #: it is being written: who comes now is too late for it
     closed: bool = False
     done: "asyncio.Future[_Written] | None" = None
+    #: it has waited for the database for STORED_S
+    late: bool = False
 
     @property
     def open(self) -> bool:
@@ -58,7 +60,8 @@ class _Load:
                 waiter.set_result(done.result().wanted)
 
     def give_up(self) -> None:
-        """The database hangs: the providers come again, and find it stored or not."""
+        """The database hangs: the providers come again, and find it stored or not. Nobody joins them meanwhile."""
+        self.late = True
         for waiter in self.waiting:
             if not waiter.done():
                 waiter.set_exception(StoreBusy())
@@ -83,7 +86,7 @@ class Arriving:
         waiter: asyncio.Future[bool] = loop.create_future()
         with self._lock:
             load = self._load if self._load.open else _Load()
-            if load.arrivals >= MOST_IN_A_LOAD:
+            if load.late or load.arrivals >= MOST_IN_A_LOAD:
                 raise StoreBusy
             load.parts.append(arrivals)
             load.waiting.append(waiter)

@@ -192,7 +192,7 @@ class Carrier:
 
     def _log(self, name: str, call: Call, begun: float, status: int, note: str | bytes) -> None:
         took_ms = round((time.monotonic() - begun) * 1000)
-        self.house.channel_log.went(name, _kind(call.path), status, "", note, took_ms)
+        self.house.channel_log.went(name, _kind(call.path), status, note, took_ms)
 
     async def download(self, name: str, path: str, most_bytes: int) -> bytes:
         """A file of the provider's. Raises SendError when it is too big or not there."""

@@ -70,19 +70,18 @@ class ChannelLog:
         self._dropped = 0
 
     def came(self, channel: str, kind: str, event_id: str, size_bytes: int, verified: str) -> None:
-        """A provider's request, or one event of it. `verified` says how it was proved to be theirs, "" not at all."""
+        """A provider's request, or its answer when we asked. `verified`: what proves it to be theirs, "" nothing."""
         self._put(_Line(self._now(), channel, "came", kind[:_MOST_NAME], ref=event_id[:_MOST_NAME],
                         size_bytes=size_bytes, verified=verified))  # fmt: skip
 
-    def went(self, channel: str, call_kind: str, status: int, code: str, note: str | bytes, took_ms: int) -> None:
-        """A request of ours. `status` is HTTP's, 0 when no answer came; `code` the provider's own error.
+    def went(self, channel: str, call_kind: str, status: int, note: str | bytes, took_ms: int) -> None:
+        """A request of ours. `status` is HTTP's, 0 when no answer came.
 
         `note` is the answer's body as it came (bytes), or our own words about what went wrong (str); both are masked
-        here. Without a `code` the one that stands in the answer is taken: Zalo says 200 to what it refuses.
+        here. The provider's own code is found in the answer: Zalo says 200 to what it refuses.
         """
-        told = answer_told(note) if isinstance(note, bytes) else redact(note).text
-        found = code or (code_told(note) if isinstance(note, bytes) else "")
-        self._put(_Line(self._now(), channel, "went", call_kind[:_MOST_NAME], status=status, code=found[:_MOST_NAME],
+        told, code = (answer_told(note), code_told(note)) if isinstance(note, bytes) else (redact(note).text, "")
+        self._put(_Line(self._now(), channel, "went", call_kind[:_MOST_NAME], status=status, code=code[:_MOST_NAME],
                         note=told[:MOST_NOTE], took_ms=took_ms))  # fmt: skip
 
     async def run(self) -> None:

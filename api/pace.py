@@ -22,13 +22,14 @@ class Pace:
         return len(self._names)
 
     def fits(self, name: str) -> bool:
-        """Whether this name may come now. To have come is counted either way: who goes on trying goes on waiting."""
+        """Whether this name may come now. Who comes too early loses nothing by it."""
         now = self._now()
         left = self._left(self._names.pop(name, (self._burst, now)), now)
-        self._names[name] = (max(left - 1, 0.0), now)
+        fits = left >= 1
+        self._names[name] = (left - fits, now)
         while len(self._names) > MOST_NAMES or self._left(next(iter(self._names.values())), now) == self._burst:
             self._names.popitem(last=False)  # who has all their times back is as good as new
-        return left >= 1
+        return fits
 
     def _left(self, stood: tuple[float, datetime], now: datetime) -> float:
         left, since = stood

@@ -173,7 +173,7 @@ class Sender:
         self._swept_at = time.monotonic()
         # read in the order in which the event loop moves them on, so that none slips past
         mine = {owner(connection), *(row["owner"] for row in self._marked()), *list(self.under_way.values())}
-        mine.update(one.owner for one in (*list(self.results), *self._taken_up()))
+        mine.update(one.owner for one in (*self._taken_up(), *list(self.results)))
         if found := marks.sweep(connection, now, mine):
             log.warning("unknown_fate_found", messages=found)
         for queue in self.queues.values():

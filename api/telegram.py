@@ -1,6 +1,7 @@
 """Telegram's comings and goings beside the messages: the webhook is registered, or updates are fetched by polling.
 
-With a public URL Telegram calls us; without one we ask it. Both end in webhooks.store, so nothing else differs.
+With a public URL Telegram calls us; without one we ask it. Both end in webhooks.store. Only who is called can tell a
+chat to come later: see webhooks.
 """
 
 import asyncio
@@ -86,6 +87,7 @@ class Line:
         """Store one update; only then is it acknowledged by the next offset."""
         parsed = self.channel.parse(Webhook(method="POST", headers={}, query={}, body=update))
         number = int(parsed.key or orjson.loads(update)["update_id"])
+        self.house.channel_log.came(NAME, "update", parsed.key, len(update), "polling")
         try:
             await webhooks.store(self.house, NAME, parsed)
         except StoreBusy:
@@ -106,7 +108,10 @@ class Line:
     async def call(self, call: Call) -> bytes:
         """A call that carries no message; its answer's body. Raises SendError or UnknownFate."""
         status, body = await self.carrier.post(NAME, call)
-        answer: Any = orjson.loads(body) if status == 200 else {}
+        try:
+            answer: Any = orjson.loads(body) if status == 200 else {}
+        except orjson.JSONDecodeError:  # of something that stands between us and Telegram
+            answer = {}
         if not (isinstance(answer, dict) and answer.get("ok")):
             self.channel.receipt(call, status, body)  # raises what the answer means
             raise SendError(f"Telegram answered {status}")

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import defaultdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,8 +30,8 @@ from bot.model import Crashed
 
 log = structlog.get_logger()
 
-#: events taken in one transaction
-MOST_EVENTS = 64
+#: events whose talks are taken up together, and events of these talks that are read; a transaction does so twice
+MOST_EVENTS, MOST_READ = 64, 128
 #: other processes' conversations are looked at so often; those that another process is at just now, sooner
 LOOK_AGAIN_S = 0.25
 LOOK_SOON_S = 0.01
@@ -74,9 +75,10 @@ _LOCK = Prepared(
 _EVENTS = Prepared(
     sa.select(_inbox.c.id, _inbox.c.conversation, _inbox.c.channel, _inbox.c.chat, _inbox.c.body, _inbox.c.attempts,
               _inbox.c.received_at, _inbox.c.next_at)
-    .where(Among(_inbox.c.conversation, "keys"), inbox.OPEN)
+    .where(Among(_inbox.c.conversation, "keys"), inbox.OPEN,
+           _inbox.c.id + sa.text("0") > sa.bindparam("after"))  # found by their talks, and by no index of the order
     .order_by(_inbox.c.id)
-    .limit(2 * MOST_EVENTS)
+    .limit(MOST_READ)
 )  # fmt: skip
 
 
@@ -170,9 +172,10 @@ class Turns:
     async def _one_by_one(self) -> Batch:
         """A whole batch failed: find the conversation that did it, and leave its event for later."""
         now = self.house.now()
-        keys = await self.house.store.read(lambda c: [row.conversation for row in _open(c, now)])
-        whole = Batch(more=bool(keys))
-        for key in dict.fromkeys(keys):
+        rows = await self.house.store.read(lambda c: _open(c, now))
+        first = {row.conversation: row.id for row in reversed(rows)}
+        whole = Batch(more=bool(rows))
+        for key in dict.fromkeys(row.conversation for row in rows):
             try:
                 batch = await self.house.store.write(self._turn(key))
                 await self._told(batch, sent=False)
@@ -181,8 +184,8 @@ class Turns:
                 raise
             except Exception as error:
                 log.exception("turn_failed", conversation=key)
-                why = type(error).__name__
-                await self.house.store.write(lambda c, key=key, why=why: _postpone(c, key, why, now))  # type: ignore[misc]
+                failed = partial(_postpone, key=key, first=first[key], why=type(error).__name__, now=now)
+                await self.house.store.write(failed)
         return whole
 
 
@@ -238,7 +241,7 @@ def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
     if not locked:
         return False
     events: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in _EVENTS.rows(connection, {"keys": list(locked)}):
+    for row in _events(connection, list(locked)):
         events[row.conversation].append(row)
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
     staff = linked.of_chats(connection, chats)
@@ -250,17 +253,29 @@ def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
     return True
 
 
+def _events(connection: sa.Connection, keys: list[str]) -> list[Any]:
+    """The oldest MOST_READ open events of these conversations, and what belongs to the albums among them."""
+    rows = _EVENTS.rows(connection, {"keys": keys, "after": 0})
+    albums = {(row.conversation, album) for row in rows if (album := row.body.get("album"))}
+    if len(rows) < MOST_READ or not albums:
+        return rows
+    more = _EVENTS.rows(connection, {"keys": list({key for key, _ in albums}), "after": rows[-1].id})
+    return [*rows, *(row for row in more if (row.conversation, row.body.get("album")) in albums)]
+
+
 def _locked(connection: sa.Connection, keys: list[str]) -> dict[str, Any]:
     """These conversations, ours until the transaction ends; without those that another process has."""
     return {row.key: row for row in _LOCK.rows(connection, {"keys": keys})}
 
 
-def _postpone(connection: sa.Connection, key: str, why: str, now: datetime) -> None:
+def _postpone(connection: sa.Connection, key: str, first: int, why: str, now: datetime) -> None:
     """The first open event of a conversation failed in the database. After TRIES it is laid aside, for the operator,
     and the conversation goes to a person."""
-    row = _EVENTS.first(connection, {"keys": [key]})
-    if row is None:
-        return
+    if not _locked(connection, [key]) and _KNOWN.rows(connection, {"keys": [key]}):
+        return  # another process is at it
+    row = _EVENTS.first(connection, {"keys": [key], "after": 0})
+    if row is None or row.id != first:
+        return  # another process was
     tried = row.attempts + 1
     again_at = now + timedelta(seconds=tried)
     PUT_OFF.run(connection, [{"row": row.id, "tried": tried, "again_at": again_at, "why": why}])

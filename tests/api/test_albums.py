@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api import albums, threads
+from api import albums, inbox, threads
+from bot.model import Attachment, Inbound
 from tests.service import CHAT, DAY, INBOX, LAN, OUTBOX, only, started
 
 TU = 2001
@@ -31,6 +32,29 @@ def test_pieces_are_joined_where_the_first_stands() -> None:
     assert (between.id, between.pieces, between.body["text"]) == (2, (), "giữa")
     assert (other.id, other.pieces) == (4, ())
     assert albums.whole([]) == []
+
+
+async def test_an_album_is_not_cut_where_a_crowd_writes(tmp_path: Path, database_url: str) -> None:
+    def piece(number: int) -> Inbound:
+        file = Attachment(kind="photo", ref=f"f{number}")
+        return Inbound(channel="telegram", chat=str(TU), message_id=f"{number}", album="77",
+                       attachments=(file,), sent_at=DAY)  # fmt: skip
+
+    crowd = [
+        Inbound(channel="telegram", chat=str(3000 + n % 63), message_id=f"9{n}", text="dạ", sent_at=DAY)
+        for n in range(130)
+    ]
+    came = [piece(1), *crowd, piece(2)]
+    async with started(tmp_path, database_url=database_url) as service:
+        house = service.house
+        arrivals = [inbox.from_channel(one, one.message_id) for one in came]
+        await house.store.write(lambda c: inbox.put(c, arrivals, house.now() - albums.GATHER))
+        house.news.tell(["turns"])
+        await service.quiet()
+        mine = sa.select(INBOX.c.body).where(INBOX.c.chat == str(TU)).order_by(INBOX.c.id)
+        first, second = [row["body"] for row in await service.rows(mine)]
+        assert [file["ref"] for file in first["attachments"]] == ["f1", "f2"]
+        assert second == albums.PIECE
 
 
 async def test_an_album_is_one_message_to_the_member(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the doors heard, on its way to the disk: together, in order, and no neighbour pays for another."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +87,20 @@ async def test_after_the_database_was_away_the_next_are_written(store: Store) ->
         await arriving.put([heard(1)])
     assert await arriving.put([heard(2)]) is False
     assert stored(store) == ["2"]
+
+
+async def test_nobody_waits_long_for_a_database_that_hangs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.arriving.STORED_S", 0.1)
+    arriving, on = Arriving(store, News(), lambda: NOW), threading.Event()
+    hangs = store.queue(lambda c: on.wait(10))
+    with pytest.raises(StoreBusy):
+        await arriving.put([heard(1)])
+    with pytest.raises(StoreBusy):
+        arriving.put([heard(2)])
+    on.set()
+    await hangs
+    assert await arriving.put([heard(3)]) is False
+    assert stored(store) == ["1", "3"]  # the provider finds the first one stored when it comes again
 
 
 async def test_more_than_can_wait_is_told_to_come_later(store: Store) -> None:

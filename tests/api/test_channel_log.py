@@ -108,8 +108,8 @@ def test_a_long_answer_is_cut() -> None:
 async def test_rows_wait_in_memory_and_go_out_together(house: House) -> None:
     log = house.channel_log
     log.came("zalo_oa", "user_send_text", "m1", 412, "mac")
-    log.went("zalo_oa", "message/cs", 200, "", b'{"error":-216,"message":"Access token is invalid"}', 87)
-    log.went("telegram", "sendMessage", 0, "", "cannot connect: ClientConnectorError, mã otp là 482913", 10_000)
+    log.went("zalo_oa", "message/cs", 200, b'{"error":-216,"message":"Access token is invalid"}', 87)
+    log.went("telegram", "sendMessage", 0, "cannot connect: ClientConnectorError, mã otp là 482913", 10_000)
     assert await rows(house) == []
     assert await log.write() == 3
     assert await log.write() == 0
@@ -192,8 +192,8 @@ async def test_the_page_tells_how_each_channel_stands(built: tuple[FastAPI, Hous
     log = house.channel_log
     log.came("messenger", "message", "m1", 300, "sha256")
     log.came("messenger", "refused", "", 12, "")
-    log.went("messenger", "messages", 400, "10", b'{"error":{"message":"outside of allowed window","code":10}}', 50)
-    log.went("messenger", "messages", 200, "", b'{"recipient_id":"77","message_id":"m2"}', 40)
+    log.went("messenger", "messages", 400, b'{"error":{"message":"outside of allowed window","code":10}}', 50)
+    log.went("messenger", "messages", 200, b'{"recipient_id":"77","message_id":"m2"}', 40)
     await log.write()
 
     def put(c: sa.Connection) -> None:

@@ -29,6 +29,17 @@ def test_a_burst_then_a_steady_rate() -> None:
     assert [one.fits("a") for _ in range(4)] == [True] * 3 + [False]
 
 
+def test_who_goes_on_trying_gets_their_turn_all_the_same() -> None:
+    clock = Clock()
+    one = Pace(clock, burst=30, a_second=0.5)
+    came = []
+    for _ in range(120):
+        came.append(one.fits("a"))
+        clock.now += timedelta(seconds=1)
+    assert sum(came[:30]) == 30
+    assert sum(came[60:]) == 30
+
+
 def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "MOST_NAMES", 2)
     one = Pace(Clock(), burst=1, a_second=0)

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from api import inbox
 from api.store import StoreBusy
+from api.tables import ChannelLogRow
 from api.telegram import TRIES
+from bot.channel import SendError
 from tests.service import INBOX, Service, started
 
 TU = 2001
@@ -35,6 +37,25 @@ async def test_updates_are_fetched_and_presses_answered(service: Service) -> Non
     assert not answer.in_answer
     assert len(await service.rows(sa.select(INBOX))) == 2
     assert (await service.web.get("/health/ready")).json()["warnings"] == {}
+
+
+async def test_what_was_fetched_stands_in_the_log_of_the_channels(service: Service) -> None:
+    await service.telegram.says(TU, "gặp người")
+    await service.until(lambda: heard(service, 1))
+    await service.house.channel_log.write()
+    log = ChannelLogRow.__table__  # type: ignore[attr-defined]
+    came = await service.rows(sa.select(log.c.kind, log.c.verified).where(log.c.way == "came"))
+    assert came == [{"kind": "update", "verified": "polling"}]
+
+
+@pytest.mark.parametrize("body", [b"<html>Portal</html>", b"[]", b'"ok"', b""])
+async def test_an_answer_that_is_not_telegrams_is_a_failure_like_any_other(service: Service, body: bytes) -> None:
+    line = service.house.line
+    assert line is not None
+    with patch.object(line.carrier, "post", return_value=(200, body)):
+        for call in (line.channel.set_webhook("https://go.vn"), line.channel.get_updates(0, 1)):
+            with pytest.raises(SendError):
+                await line.call(call)
 
 
 async def test_a_webhook_is_never_believed_meanwhile(service: Service) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -10,10 +11,10 @@ from unittest.mock import patch
 import httpx
 import sqlalchemy as sa
 
-from api import batch, desk, outbox
+from api import batch, desk, inbox, outbox, turns
 from api.store import StoreBusy
 from bot import engine
-from bot.model import Crashed, Inbound
+from bot.model import Crashed, Inbound, WaitExpired
 from tests.service import CASE, CHAT, CONVERSATION, INBOX, LAN, OUTBOX, SECRET, Service, started
 
 TU, NAM = 2001, 2002
@@ -255,6 +256,30 @@ async def test_a_row_that_the_database_refuses_is_handed_to_a_person_too(service
     assert "laid_aside" in await service.kinds()
     assert "trục trặc" in service.last(TU)
     assert (await service.case())["conversation"] == f"telegram:{TU}"
+
+
+async def test_an_event_is_not_blamed_for_the_one_before_it(tmp_path: Path, postgres_url: str) -> None:
+    """Another process may have done that one, or be at it, by the time we write down that it failed."""
+    async with started(tmp_path, database_url=postgres_url) as service:
+        house, key, later = service.house, f"telegram:{TU}", service.clock() + timedelta(hours=1)
+        await service.says(TU, "/start")
+        done = (await service.rows(sa.select(INBOX.c.id)))[0]["id"]
+        event = inbox.from_inside(key, WaitExpired(due_at=later), "w")
+        await house.store.write(lambda c: inbox.put(c, [event], later))
+        [waits] = await service.rows(sa.select(INBOX.c.id).where(INBOX.c.done_at.is_(None)))
+
+        async def blame(first: int) -> int:
+            await house.store.write(lambda c: turns._postpone(c, key, first, "DataError", house.now()))
+            [row] = await service.rows(sa.select(INBOX.c.attempts).where(INBOX.c.id == waits["id"]))
+            return int(row["attempts"])
+
+        assert await blame(done) == 0
+        engine = sa.create_engine(postgres_url)
+        with engine.begin() as other:
+            other.execute(sa.text("SELECT 1 FROM conversation FOR UPDATE"))
+            assert await blame(waits["id"]) == 0
+        engine.dispose()
+        assert await blame(waits["id"]) == 1
 
 
 async def test_poisoned_rows_stop_nobody_else(service: Service) -> None:
