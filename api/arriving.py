@@ -45,7 +45,7 @@ class _Load:
 
     @property
     def open(self) -> bool:
-        """Done without having been closed: the database was away."""
+        """Whether who comes now goes with it. (Done without having been closed: the database was away.)"""
         return not self.closed and not (self.done and self.done.done())
 
     def tell(self, done: "asyncio.Future[_Written]") -> None:
@@ -122,7 +122,8 @@ def _tried(connection: sa.Connection, arrivals: Sequence[Arrival], now: datetime
     Raises OperationalError: the database's own trouble is nobody's fault, and the whole transaction is lost.
     """
     try:
-        with savepoint(connection, asks=any("attachments" in one.body for one in arrivals)):
+        asks = any("attachments" in one.body for one in arrivals)  # files.want does, of these alone
+        with savepoint(connection, asks=asks):
             return _put(connection, arrivals, now)
     except sa.exc.OperationalError:
         raise

@@ -47,7 +47,11 @@ class Counts:
             registry=self.registry,
         )
         self._send = prometheus.Histogram(
-            "gocua_send_seconds", "One try to send", ["channel"], registry=self.registry, buckets=_SEND
+            "gocua_send_seconds",
+            "One try to send, from the round of work that marked the message until it came back",
+            ["channel"],
+            registry=self.registry,
+            buckets=_SEND,
         )
         self._reply = prometheus.Histogram(
             "gocua_reply_seconds",
@@ -59,7 +63,7 @@ class Counts:
         self.registry.register(_LogLines())
 
     def webhook(self, channel: str, outcome: str) -> None:
-        """`outcome`: stored, refused, busy, too_big, too_often."""
+        """`outcome`: stored, refused, busy, too_big, too_often, hung_up."""
         self._labelled(self._webhooks, channel, outcome).inc()
 
     def came(self, channel: str, events: int) -> None:

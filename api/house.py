@@ -1,4 +1,4 @@
-"""What every room of the service shares, built once by main.create_app and passed on. Holds no logic."""
+"""What every room of the service shares, built once by main.build and passed on. Holds no logic."""
 
 import asyncio
 from collections.abc import Callable

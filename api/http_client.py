@@ -1,8 +1,8 @@
 """HTTP/1.1 to the providers: one request, its whole answer, over connections that are kept.
 
 httptools reads the answer, `ssl` checks who gives it, aiohappyeyeballs finds the address that takes us first. Ours is
-the little between them, because every general client costs five times as much a message (docs/decisions/0021). Knows
-no redirects, cookies, proxies or compression: providers' APIs ask for none of them.
+the little between them, because every general client in Python costs five times as much a message
+(docs/decisions/0021). Knows no redirects, cookies, proxies or compression: providers' APIs ask for none of them.
 """
 
 import asyncio

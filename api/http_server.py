@@ -1,7 +1,7 @@
 """How uvicorn speaks HTTP here: the head of an answer and what follows it leave in one write.
 
 By itself uvicorn writes the head first. On uvloop each write is a system call at once, and who waits wakes up for each:
-with one, 2 to 7 % more updates go through (docs/decisions/0020).
+with one for both, 2 to 7 % more updates go through (docs/decisions/0020).
 """
 
 import asyncio

@@ -156,11 +156,11 @@ def create_app(house: House) -> FastAPI:
 async def running(house: House) -> AsyncIterator[None]:
     """The loops, from first to last. At the end what is on the wire is waited for, what is queued is written."""
     try:
-        await _told(house, "started")
+        await _log_standing(house, "started")
         async with _loops(house):
             yield
         with contextlib.suppress(sa.exc.SQLAlchemyError):
-            await _told(house, "stopped")
+            await _log_standing(house, "stopped")
     finally:
         await asyncio.to_thread(house.store.stop)
 
@@ -202,7 +202,7 @@ async def _loops(house: House) -> AsyncIterator[None]:
             await asyncio.gather(*house.loops.values(), return_exceptions=True)
 
 
-async def _told(house: House, what: str) -> None:
+async def _log_standing(house: House, what: str) -> None:
     """What is open: after a crash the messages that were on the wire stand among it."""
     log.info(what, **asdict(await house.store.read(lambda c: standing.way(c, house.now()))))
 

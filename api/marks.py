@@ -48,7 +48,7 @@ _PART_ENDS = Prepared(
     .where(QUEUED, _outbox.c.channel == sa.bindparam("queue"), _outbox.c.id > sa.bindparam("after"))
     .order_by(_outbox.c.id)
     .limit(sa.literal_column("1", sa.Integer))
-    .offset(sa.bindparam("size"))
+    .offset(sa.bindparam("before"))
 )
 _DUE = (
     sa.select(_outbox.c.id)
@@ -172,7 +172,7 @@ def mark(connection: sa.Connection, now: datetime, channel: str, most: int, part
 
 def next_part(connection: sa.Connection, channel: str, after: int, size: int) -> Part:
     """The next `size` messages of the queue, or all that are left."""
-    last = _PART_ENDS.scalar(connection, {"queue": channel, "after": after, "size": size - 1})
+    last = _PART_ENDS.scalar(connection, {"queue": channel, "after": after, "before": size - 1})
     return Part(after, last or WHOLE.upto)
 
 

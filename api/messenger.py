@@ -34,7 +34,7 @@ _IN_TOPIC = "Nhắn trong chủ đề này là bà con nhận được. Bắt đ
 
 
 def who(library: Library, case: Row, name: str) -> str:
-    """ "#12 Bác Tư, ấp 3, xã Mỹ An Hưng"; `name` as desk.resident_name gives it."""
+    """ "#12 Bác Tư, ấp 3, xã Mỹ An Hưng"; `name` as cases.resident_name gives it."""
     try:
         place = Place(commune=case["commune"], hamlet=case["hamlet"])
         where = place_talk.name(library, place) if case["commune"] else ""

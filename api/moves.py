@@ -285,13 +285,15 @@ class Step:
         return f"{what}:{self.case_id}:{uuid4().hex}"
 
     def _set_timer(self, case: handoff.Case, hours: Hours) -> None:
-        key, at = f"case:{self.case_id}", handoff.next_moment(case)
-        if at is None:
+        key, due_at = f"case:{self.case_id}", handoff.next_moment(case)
+        if due_at is None:
             cases.unset_timer(self.connection, key)
             return
         # What fell due in the night is looked at in the morning.
-        at = at if at > self.now or self.desk is None else hours.next_open(self.now)
-        cases.set_timer(self.connection, key, self.row["conversation"], at, record.to_json(CaseDue(case=self.case_id)))
+        due_at = due_at if due_at > self.now or self.desk is None else hours.next_open(self.now)
+        cases.set_timer(
+            self.connection, key, self.row["conversation"], due_at, record.to_json(CaseDue(case=self.case_id))
+        )
 
 
 #: what a member or lead reads, after the case's number and the resident's name

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 #: how often is looked for messages whose process has died, or whose talk changed hands behind our back
 SWEEP_EVERY_S = 0.5
-#: a message marked longer ago is not begun: our machine stood still, and others may take us for dead
+#: a message whose round was queued longer ago is not begun: our machine stood still, others may take us for dead
 FRESH_S = 10.0
 
 

@@ -1,8 +1,8 @@
 """The database: one thread that writes, a few that read. Knows nothing of conversations.
 
 Group commit: whatever is queued, up to 64 units of work, shares one transaction and one flush to disk; nobody waits on
-a timer. A unit that raises is taken out and the others are done again without it, so its neighbours never notice. While
-the database is away (a restart, a cut line, a full disk) every caller is told so at once, and nobody loses their place.
+a timer. When one raises, all are done again, each in a transaction of its own, and neighbours never notice. While the
+database is away (a restart, a cut line, a full disk) every caller is told so at once, and nobody loses their place.
 """
 
 import asyncio
@@ -114,7 +114,8 @@ class Store:
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction and return its result once that is on disk. Raises what `work` raises.
 
-        `work` may run twice (when a neighbour in the same commit raised), so it must touch nothing but the database.
+        `work` may run several times: when a neighbour in the same commit raised, or the database was busy. What it
+        touches beside the database must stand that.
         Raises StoreBusy when too much is waiting, StoreAway when the database is not there.
         """
         return await self.queue(work)

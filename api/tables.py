@@ -115,7 +115,7 @@ class Inbox(Table, table=True):
     chat: str
     #: the provider's id, or our own for what comes from inside; unique with channel and chat
     provider_id: str
-    #: the conversation that it changes: "telegram:123", or "desk:telegram:777" for a member's own chat
+    #: the conversation that it changes: "telegram:123", or "desk:telegram:-100777/t5" in the team's group
     conversation: str
     body: dict[str, Any] = _json()
     received_at: datetime = _moment()

@@ -56,8 +56,8 @@ class Doors:
 
 async def _received(house: House, name: str, channel: Channel, scope: Scope, receive: Receive) -> Response:
     body = await _body(receive)
-    if body is None:
-        house.counts.webhook(name, "too_big")
+    if body is None or len(body) > MOST_BYTES:
+        house.counts.webhook(name, "hung_up" if body is None else "too_big")
         return Response(status_code=413)
     webhook = Webhook(
         method=scope["method"],
@@ -143,14 +143,12 @@ def _proof(channel: Channel, webhook: Webhook) -> str:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The raw bytes, or None when there are too many or the sender went away."""
+    """The raw bytes; of too many the first, one more than MOST_BYTES at least. None: the sender went away."""
     read = bytearray()
     while True:
         part = await receive()
         if part["type"] == "http.disconnect":
             return None
         read += part.get("body", b"")
-        if len(read) > MOST_BYTES:
-            return None
-        if not part.get("more_body"):
+        if len(read) > MOST_BYTES or not part.get("more_body"):
             return bytes(read)
