@@ -17,7 +17,6 @@ import sqlalchemy as sa
 import uvicorn
 
 from api import auth, doctor, logs, main, schema, terminal, versions, zalo_connect
-from api.http_server import HttpProtocol
 from api.outbox import Pen
 from api.settings import Settings, SettingsError
 from api.settings import load as load_settings
@@ -138,7 +137,7 @@ def serve(host: str, port: int, demo: bool) -> None:
     sys.setswitchinterval(0.002)  # the writing thread comes back from the disk into a busy interpreter: sooner its turn
     uvicorn.run(
         main.create_app(house), host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2,
-        http=HttpProtocol, proxy_headers=False,  # the app reads them where they are wanted
+        http=main.protocol(house),
         ws="none",  # nobody speaks it here: what reads it need not be there
     )  # fmt: skip
 

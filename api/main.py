@@ -1,26 +1,23 @@
 """Builds the house and opens its doors. Read this first.
 
-webhooks.Doors -> arriving -> turns.take -> sender, and timers beside them: a loop each, started and ended here.
+http_server -> webhooks.Doors -> arriving -> turns.take -> sender, and timers beside them: a loop each, started and
+ended here.
 """
 
 import asyncio
 import contextlib
 import ctypes
 import gc
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 import sqlalchemy as sa
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from watchfiles import watch
 
 from api import (
@@ -28,6 +25,7 @@ from api import (
     demo,
     doors,
     health,
+    http_server,
     metrics,
     names,
     neighbours,
@@ -120,28 +118,15 @@ def build(settings: Settings, now: Callable[[], datetime] = utc_now, folders: Fo
     return house
 
 
-class _App(FastAPI):
-    """Providers' requests are taken before the framework has looked at them, and whatever a proxy says of who comes."""
-
-    def __init__(self, house: House, **settings: Any) -> None:
-        super().__init__(**settings)
-        believed = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")  # as uvicorn reads it
-        pages: Any = super().__call__
-        self._doors = webhooks.Doors(cast("ASGIApp", ProxyHeadersMiddleware(pages, believed)), house)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._doors(scope, receive, send)
-
-
 def create_app(house: House) -> FastAPI:
-    """The web application. Its loops start with it and end with it."""
+    """The pages, and the loops that start and end with them. The providers' doors stand before them: see `protocol`."""
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         async with running(house):
             yield
 
-    app = _App(house, title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Gõ Cửa", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = house
     app.include_router(zalo_connect.router(house))
     app.include_router(health.router(house))
@@ -150,6 +135,11 @@ def create_app(house: House) -> FastAPI:
     app.include_router(chat.router(house))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
+
+
+def protocol(house: House) -> type[asyncio.Protocol]:
+    """For uvicorn's `http`: where the providers' doors are."""
+    return http_server.protocol(webhooks.Doors(house))
 
 
 @contextlib.asynccontextmanager

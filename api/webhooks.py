@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 import structlog
 from msgspec.structs import replace
 from starlette.datastructures import Headers
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from api import inbox, unsigned
 from api.house import House
+from api.http_server import Answer
 from api.shapes import shape
 from api.store import StoreBusy
 from bot.channel import Channel, Parsed, Webhook
@@ -23,46 +23,41 @@ from knowledge.secrets import redact
 
 log = structlog.get_logger()
 
-#: no provider sends more; a body is not read any further
+#: no provider sends more; of a body not much more is read
 MOST_BYTES = 1024 * 1024
 #: the channel behind each address after PATH
 PATH = "/webhooks/"
 DOORS = {"telegram": "telegram", "zalo": "zalo_oa", "zalo-bot": "zalo_bot", "messenger": "messenger"}
+_SOON = ((b"retry-after", b"1"),)
 
 
 class Doors:
-    """ASGI: the providers' addresses. Every other request goes on to `app`.
+    """The providers' addresses, as api.http_server asks for them."""
 
-    They stand before the framework's own layers: a webhook needs none of them, and they cost more than all else here.
-    """
+    path, most_bytes = PATH, MOST_BYTES
 
-    def __init__(self, app: ASGIApp, house: House) -> None:
-        self.app, self.house = app, house
+    def __init__(self, house: House) -> None:
+        self.house = house
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PATH):
-            await self.app(scope, receive, send)
-            return
+    async def answer(self, scope: Scope, body: bytes | None) -> Answer:
         name = DOORS.get(scope["path"].removeprefix(PATH), "")
         channel = self.house.channels.get(name)
         if channel is None:
-            answer = Response(status_code=404)
-        elif scope["method"] not in ("GET", "POST"):
-            answer = Response(status_code=405, headers={"Allow": "GET, POST"})
-        else:
-            answer = await _received(self.house, name, channel, scope, receive)
-        await answer(scope, receive, send)
+            return Answer(404)
+        if scope["method"] not in ("GET", "POST"):
+            return Answer(405, headers=((b"allow", b"GET, POST"),))
+        if body is None or len(body) > MOST_BYTES:
+            self.house.counts.webhook(name, "hung_up" if body is None else "too_big")
+            return Answer(413)
+        return await _received(self.house, name, channel, scope, body)
 
 
-async def _received(house: House, name: str, channel: Channel, scope: Scope, receive: Receive) -> Response:
-    body = await _body(receive)
-    if body is None or len(body) > MOST_BYTES:
-        house.counts.webhook(name, "hung_up" if body is None else "too_big")
-        return Response(status_code=413)
+async def _received(house: House, name: str, channel: Channel, scope: Scope, body: bytes) -> Answer:
+    said = scope["query_string"]
     webhook = Webhook(
         method=scope["method"],
         headers=Headers(raw=scope["headers"]),
-        query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        query=dict(parse_qsl(said.decode("latin-1"), keep_blank_values=True)) if said else {},
         body=body,
     )
     try:
@@ -72,14 +67,16 @@ async def _received(house: House, name: str, channel: Channel, scope: Scope, rec
         parsed = channel.parse(webhook)
         if _too_often(house, parsed):
             house.counts.webhook(name, "too_often")
-            return Response(status_code=429, headers={"Retry-After": "1"})
+            return Answer(429, headers=_SOON)
         house.channel_log.came(name, _shape(house, name, webhook), parsed.key, len(body), _proof(channel, webhook))
         await store(house, name, parsed)
     except StoreBusy:
         house.counts.webhook(name, "busy")
-        return Response(status_code=503, headers={"Retry-After": "1"})
+        return Answer(503, headers=_SOON)
     house.counts.webhook(name, "stored")
-    return Response(parsed.answer, media_type=parsed.answer_type if parsed.answer else None)
+    if not parsed.answer:
+        return Answer(200)
+    return Answer(200, parsed.answer, ((b"content-type", parsed.answer_type.encode()),))
 
 
 async def store(house: House, name: str, parsed: Parsed) -> None:
@@ -118,14 +115,14 @@ def masked(said: Inbound) -> Inbound:
     return replace(said, text=found.text, secrets=found.found) if found.found else said
 
 
-async def _unverified(house: House, name: str, webhook: Webhook) -> Response:
+async def _unverified(house: House, name: str, webhook: Webhook) -> Answer:
     """Refused. Zalo would drop the event and tell the OA's admins that we are down, so its are taken and set aside."""
     log.warning("webhook_refused", channel=name, bytes=len(webhook.body))
     house.channel_log.came(name, _shape(house, name, webhook), "", len(webhook.body), "")
     if name != "zalo_oa" or webhook.method != "POST":
-        return Response(status_code=403)
+        return Answer(403)
     await unsigned.keep(house, name, webhook)
-    return Response(status_code=200)
+    return Answer(200)
 
 
 def _shape(house: House, name: str, webhook: Webhook) -> str:
@@ -140,15 +137,3 @@ def _proof(channel: Channel, webhook: Webhook) -> str:
     if isinstance(channel, ZaloOa):
         return channel.matched(webhook) or "probe"
     return "secret"
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The raw bytes; of too many the first, one more than MOST_BYTES at least. None: the sender went away."""
-    read = bytearray()
-    while True:
-        part = await receive()
-        if part["type"] == "http.disconnect":
-            return None
-        read += part.get("body", b"")
-        if len(read) > MOST_BYTES or not part.get("more_body"):
-            return bytes(read)

@@ -27,8 +27,7 @@ import uvicorn
 from aiohttp import web
 
 from api import logs
-from api.http_server import HttpProtocol
-from api.main import build, create_app
+from api.main import build, create_app, protocol
 from api.settings import Settings
 from api.store import in_turn
 from tests.fakes.telegram import FakeTelegram
@@ -52,7 +51,7 @@ def serve(wanted: dict[str, Any], port: int, began: float) -> None:
             in_turn(connection, "town")
             enter(connection, TOWN, DAY)
         app = create_app(house)
-        config = uvicorn.Config(app, http=HttpProtocol, port=port, log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, http=protocol(house), port=port, log_config=None, timeout_graceful_shutdown=1)
         uvicorn.Server(config).run()
 
 

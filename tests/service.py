@@ -26,7 +26,6 @@ import uvicorn
 
 from api import auth, main, schema, shelf
 from api.house import House
-from api.http_server import HttpProtocol
 from api.main import build, create_app
 from api.settings import Settings
 from api.store import Store
@@ -319,7 +318,7 @@ async def _answers(service: Service, awaited: bool) -> bool:
 @contextlib.asynccontextmanager
 async def _serving(house: House, listening: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        create_app(house), http=HttpProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=1
+        create_app(house), http=main.protocol(house), log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))

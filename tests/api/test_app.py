@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import Request
 from fastapi.responses import PlainTextResponse
 
@@ -40,6 +41,8 @@ async def test_a_proxy_is_believed_where_the_operator_says_so(
         assert request.client
         return PlainTextResponse(f"{request.url.scheme} {request.client.host}")
 
-    transport = httpx.ASGITransport(app=app, client=(comes_from, 1))
+    config = uvicorn.Config(app, log_config=None)  # as `gocua serve` has it
+    config.load()
+    transport = httpx.ASGITransport(app=config.loaded_app, client=(comes_from, 1))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as page:
         assert (await page.get("/who", headers=dict(headers))).text == seen
