@@ -46,33 +46,33 @@ class Ahead(Generic[W]):
         #: time.monotonic() of the oldest news that rounds left out have passed on; the writing thread's own
         self._passed_on_s: float | None = None
 
-    def behind(self) -> None:
+    def for_news(self) -> None:
         """There is news, perhaps queued this moment and not yet written: a round behind all that is queued."""
         self._news.set()
         with contextlib.suppress(StoreBusy):  # then the loop's next look does it
-            self._begin(news=True)
+            self._queue(news=True)
 
-    def soon(self) -> None:
+    def for_results(self) -> None:
         """There is something to write down, and a round that has not started will do it."""
         if not (self.rounds and not self.rounds[-1].started):
-            self.behind()
+            self.for_news()
 
     async def next(self, wait_s: float) -> Round[W]:
-        """The first round that is not `past`; without news one is begun after `wait_s`. Raises StoreBusy."""
+        """The first round that is not `dealt_with`; without news one is queued after `wait_s`. Raises StoreBusy."""
         if not self.rounds:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
         self._news.clear()
         if not self.rounds:
-            self._begin(news=False)
+            self._queue(news=False)
         return self.rounds[0]
 
-    def past(self) -> None:
+    def dealt_with(self) -> None:
         """The loop has dealt with the first one."""
         self.rounds.popleft()
 
-    def _begin(self, *, news: bool) -> None:
+    def _queue(self, *, news: bool) -> None:
         one = Round(self._make(), news, time.monotonic())
 
         def run(connection: sa.Connection) -> Any:

@@ -84,7 +84,7 @@ class Sender:
     async def run(self) -> None:
         """Until cancelled: write down what came back, mark what is due, send it."""
         wait_s = 0.0
-        with self.house.news.calling("outbox", self.ahead.behind):
+        with self.house.news.calling("outbox", self.ahead.for_news):
             while True:
                 try:
                     wait_s = await self._pump(wait_s)
@@ -96,27 +96,27 @@ class Sender:
 
     async def _pump(self, wait_s: float) -> float:
         """One round. Returns how long to wait for news before the next one."""
-        begun = await self.ahead.next(wait_s)
+        this = await self.ahead.next(wait_s)
         try:
-            written: tuple[list[Row], datetime | None] | None = await begun.done
+            written: tuple[list[Row], datetime | None] | None = await this.done
         except StoreBusy:
-            self.results += begun.work.results or ()
-            self.ahead.past()
+            self.results += this.work.results or ()
+            self.ahead.dealt_with()
             raise
         except Exception:
-            self.ahead.past()
-            await self._one_by_one(begun.work.results or ())
+            self.ahead.dealt_with()
+            await self._one_by_one(this.work.results or ())
             raise
         rows, due = written or ([], None)
         self.house.news.tell({row["conversation"] for row in rows})
         for row in rows:
             self.under_way[row["id"]] = row["owner"]
             self.busy[row["channel"]] += 1
-            task = asyncio.create_task(self._send(row, begun.at_s))
+            task = asyncio.create_task(self._send(row, this.at_s))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
-        self.ahead.past()
-        if any(result.blocked or result.undelivered for result in begun.work.results or ()):
+        self.ahead.dealt_with()
+        if any(result.blocked or result.undelivered for result in this.work.results or ()):
             self.house.news.tell(["turns"])
         if due is None:
             return SWEEP_EVERY_S
@@ -147,11 +147,11 @@ class Sender:
 
     def _marked(self) -> list[Row]:
         """What the event loop has yet to hear of."""
-        return [row for begun in list(self.ahead.rounds) for row in begun.work.rows]
+        return [row for each in list(self.ahead.rounds) for row in each.work.rows]
 
     def _taken_up(self) -> list[Result]:
         """What rounds write down that the event loop has yet to hear of."""
-        return [one for begun in list(self.ahead.rounds) for one in begun.work.results or ()]
+        return [one for each in list(self.ahead.rounds) for one in each.work.results or ()]
 
     def _round(
         self, connection: sa.Connection, results: list[Result], now: datetime, most: int = MOST_AT_ONCE
@@ -210,4 +210,4 @@ class Sender:
         self.results.append(result)
         self.under_way.pop(row["id"], None)
         self.busy[row["channel"]] -= 1
-        self.ahead.soon()
+        self.ahead.for_results()

@@ -100,7 +100,7 @@ class Turns:
 
     def _hear(self) -> None:
         """The turn of an event shares the commit that stores it, and the mark of the answer to it does too."""
-        self.ahead.behind()
+        self.ahead.for_news()
         self.house.news.tell(["outbox"])
 
     async def _round(self, wait_s: float) -> Batch:
@@ -124,7 +124,7 @@ class Turns:
         try:
             batch: Batch | None = await turn.done
         finally:
-            self.ahead.past()
+            self.ahead.dealt_with()
         if batch is None:
             return Batch()
         self.house.counts.turned(batch.events, time.monotonic() - turn.at_s)

@@ -55,7 +55,7 @@ async def outcomes(ahead: Ahead[Work[int]]) -> list[int | None]:
     found = []
     while ahead.rounds:
         found.append(await (await ahead.next(LONG_S)).done)
-        ahead.past()
+        ahead.dealt_with()
     return found
 
 
@@ -70,7 +70,7 @@ async def test_news_begins_one_before_the_loop_wakes_up(store: Store) -> None:
     ahead = Ahead(store, numbered)
     loop = asyncio.create_task(ahead.next(LONG_S))
     await asyncio.sleep(0)
-    ahead.behind()
+    ahead.for_news()
     assert numbered.made == 1
     one = await loop
     assert (await one.done, one.news) == (1, True)
@@ -83,9 +83,9 @@ async def test_one_stands_behind_what_was_just_queued(store: Store, monkeypatch:
     ahead = Ahead(store, numbered)
     order = list[str]()
     go_on = held(store)
-    ahead.behind()
+    ahead.for_news()
     store.queue(lambda _: order.append(f"stored after {len(numbered.done)}"))
-    ahead.behind()
+    ahead.for_news()
     go_on.set()
     assert await outcomes(ahead) == [None, 2]
     assert (order, numbered.done) == (["stored after 0"], [2])
@@ -98,7 +98,7 @@ async def test_arrivals_without_a_pause_do_not_put_it_off_for_ever(store: Store)
     until = asyncio.get_running_loop().time() + 10 * module.LONGEST_S
     while asyncio.get_running_loop().time() < until:
         store.queue(lambda _: time.sleep(0.005))
-        ahead.behind()
+        ahead.for_news()
         await asyncio.sleep(0.002)
     assert len(numbered.done) > 2
     await outcomes(ahead)
@@ -108,10 +108,10 @@ async def test_soon_is_content_with_one_that_has_not_started(store: Store) -> No
     ahead = Ahead(store, Numbered())
     go_on = held(store)
     for _ in range(3):
-        ahead.soon()
+        ahead.for_results()
     go_on.set()
     assert await outcomes(ahead) == [1]
-    ahead.soon()
+    ahead.for_results()
     assert await outcomes(ahead) == [2]
 
 
@@ -119,8 +119,8 @@ async def test_what_was_begun_while_the_loop_was_at_work_is_next(store: Store) -
     ahead = Ahead(store, Numbered())
     one = await ahead.next(0)
     assert await one.done == 1
-    ahead.soon()  # the first has started, so it may have come too early for this
-    ahead.past()
+    ahead.for_results()  # the first has started, so it may have come too early for this
+    ahead.dealt_with()
     assert await (await ahead.next(LONG_S)).done == 2
 
 
@@ -134,7 +134,7 @@ async def test_one_that_has_started_is_done_again_with_its_commit(store: Store) 
         raise ValueError("refused")
 
     go_on = held(store)
-    ahead.behind()
+    ahead.for_news()
     [one] = ahead.rounds
     neighbour = store.queue(raises)
     go_on.set()
@@ -151,7 +151,7 @@ async def test_a_store_that_is_full_is_asked_again_by_the_loop(store: Store, mon
     ahead = Ahead(store, Numbered())
     with monkeypatch.context() as busy:
         busy.setattr(store, "queue", full)
-        ahead.behind()
+        ahead.for_news()
         with pytest.raises(StoreBusy):
             await ahead.next(LONG_S)
     assert await (await ahead.next(0)).done == 3  # two could not be queued

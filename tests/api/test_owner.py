@@ -154,7 +154,7 @@ def test_what_its_own_loop_has_yet_to_hear_of_is_no_dead_processs(pair: tuple[Ro
     die(one)
     assert begin(one) == []
     assert [row(one, text)["status"] for text in ("một", "ba")] == [Status.SENDING, Status.SENDING]
-    one.sender.ahead.past()
+    one.sender.ahead.dealt_with()
     begin(one)
     assert [row(one, text)["error"] for text in ("một", "ba")] == [UNKNOWN_FATE, UNKNOWN_FATE]
 
