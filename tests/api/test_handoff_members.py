@@ -148,12 +148,12 @@ async def test_what_was_written_before_the_owner_changed_is_not_sent(service: Se
     """The bot's answer waits behind a slow one; meanwhile a member takes the talk: the bot says no more."""
     await service.hands_off(TU)
     await service.says(TU, "gặp bot")
-    service.telegram.fail("sendMessage", 429, retry_after=1)
+    service.telegram.fail("sendMessage", 429, retry_after=60)
     assert await service.telegram.says(TU, "menu") == 200
     await service.until(lambda: _waits(service))
     desk = await service.desk_of(LAN)
     await desk.post("/team/case/1/take")
-    await service.quiet()
+    await service.later(seconds=60)
     assert "nhận giúp Bác" in service.last(TU)
     menu = phrases(service).menu.strip()
     assert menu not in service.last(TU)

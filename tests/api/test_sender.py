@@ -74,28 +74,26 @@ async def test_nothing_is_lost_doubled_or_out_of_order(service: Service, kind: s
 
 
 async def test_a_pause_is_for_that_chat_alone(service: Service) -> None:
-    service.telegram.fail("sendMessage", 429, retry_after=2)
+    service.telegram.fail("sendMessage", 429, retry_after=60)
     await send(service, TU, "một", "hai")
     await service.until(lambda: _asked(service, 1))
     await send(service, NAM, "ba")
     await service.until(lambda: _shown(service, NAM))
     assert service.shown(TU) == []
-    service.clock.move(seconds=2)
-    await service.quiet()
+    await service.later(seconds=60)
     assert service.shown(TU) == ["một", "hai"]
 
 
 async def test_a_pause_in_the_group_holds_all_its_cases(tmp_path: Path) -> None:
     """Telegram counts a group's messages together, whatever case or topic they are about."""
     async with started(tmp_path, group=True) as service:
-        service.telegram.fail("sendMessage", 429, retry_after=2)
+        service.telegram.fail("sendMessage", 429, retry_after=60)
         await send(service, GROUP, "một", lane="a")
         await service.until(lambda: _asked(service, 1))
         await send(service, GROUP, "hai", lane="b")
         await asyncio.sleep(0.3)
         assert len(service.telegram.called("sendMessage")) == 1
-        service.clock.move(seconds=2)
-        await service.quiet()
+        await service.later(seconds=60)
         assert sorted(service.shown(GROUP)) == ["hai", "một"]
 
 
