@@ -32,7 +32,7 @@ from api import (
     surveys,
 )
 from api.among import Among
-from api.cases import Desk
+from api.cases import Office
 from api.outbox import Pen
 from api.prepared import Prepared, at_once
 from api.store import savepoint
@@ -135,9 +135,16 @@ class Gathered:
     """Everything one batch will write, collected so that each table is written once."""
 
     def __init__(
-        self, connection: sa.Connection, near: Desk, now: datetime, batch: Batch, staff: dict[str, int], *, alone: bool
+        self,
+        connection: sa.Connection,
+        office: Office,
+        now: datetime,
+        batch: Batch,
+        staff: dict[str, int],
+        *,
+        alone: bool,
     ) -> None:
-        self.connection, self.near, self.now, self.batch, self.staff = connection, near, now, batch, staff
+        self.connection, self.office, self.now, self.batch, self.staff = connection, office, now, batch, staff
         #: one event and no more: which one the database refuses is being found out
         self.alone = alone
         self.done: list[int] = []
@@ -169,10 +176,10 @@ class Gathered:
             name = row.body.get("sender_name") or name if row.body["kind"] == "Inbound" else name
             if row.body["kind"] == "Inbound" or (row.body["kind"] == "Reached" and row.body["reachable"]):
                 heard_at = row.received_at  # from here a channel's window counts
-            longest = self.near.merging.get(channel)
+            longest = self.office.merging.get(channel)
             self.outbox += outbox.merged(pen.rows, longest) if longest else pen.rows
             self._done(row)
-        heard_anew = heard_at != stored.heard_at and channel in self.near.windowed
+        heard_anew = heard_at != stored.heard_at and channel in self.office.windowed
         if state != before or name != stored.name or heard_anew:
             self._save(stored.key, before, state, name, heard_at)
 
@@ -227,25 +234,25 @@ class Gathered:
         if isinstance(event, Inbound):
             joins.share(self.connection, state, after, pen)
         if isinstance(event, CaseTaken | CaseClosed | HandedBack):
-            members.case_moved(self.connection, self.near, pen, event)
+            members.case_moved(self.connection, self.office, pen, event)
         return after
 
     def _beside(self, row: Any, pen: Pen) -> None:
         """What changes a case, a member or a chat's reach, and leaves the talk as it is."""
-        kind, connection, near = row.body["kind"], self.connection, self.near
+        kind, connection, office = row.body["kind"], self.connection, self.office
         if kind == "Reached":
             self._reached(row.conversation, record.read(Reached, row.body), pen)
         elif kind == "Undelivered":
-            members.undelivered(connection, near, pen, record.read(Undelivered, row.body))
+            members.undelivered(connection, office, pen, record.read(Undelivered, row.body))
         elif kind == "HeldWords":
             members.let_go(connection, pen, record.read(HeldWords, row.body))
             self.batch.at_desk = True
         else:
             happened: CaseEvent = record.case_event(row.body)
             if isinstance(happened, DayStarts):
-                morning.begin(connection, near, pen)
+                morning.begin(connection, office, pen)
             else:
-                desk.happened(connection, near, pen, happened)
+                desk.happened(connection, office, pen, happened)
             self.batch.at_desk = True
 
     def _by_staff(self, row: Any, said: Inbound, pen: Pen) -> bool | None:
@@ -257,23 +264,23 @@ class Gathered:
             return False
         if row.conversation.startswith("desk:"):
             self.batch.at_desk = True
-            if members.hear_in_group(connection, self.near, pen, said):
+            if members.hear_in_group(connection, self.office, pen, said):
                 return True
             if self.now - row.received_at < MOST_WAIT and outbox.on_the_wire(connection, "telegram", said.chat):
                 return None
             # once more: on PostgreSQL what was on the wire may have been written down between the two
-            members.hear_in_group(connection, self.near, pen, said)
+            members.hear_in_group(connection, self.office, pen, said)
             return True
         if linked.link(connection, pen, said):
             return True
         member_id = self.staff.get(said.chat)
-        if member_id is not None and members.hear(connection, self.near, pen, said, member_id):
+        if member_id is not None and members.hear(connection, self.office, pen, said, member_id):
             self.batch.at_desk = True
             return True
         return False
 
     def advance(self, state: Conversation, event: Event, pen: Pen) -> Conversation:
-        turn = advance(self.near.library, state, event, self.now)
+        turn = advance(self.office.library, state, event, self.now)
         after = turn.conversation
         for effect in turn.effects:
             match effect:
@@ -281,13 +288,13 @@ class Gathered:
                     pen.reply(effect, after.epoch)
                     self.batch.told.add(pen.conversation)
                 case OpenCase():
-                    desk.open_case(self.connection, self.near, pen, effect)
+                    desk.open_case(self.connection, self.office, pen, effect)
                     self.batch.at_desk = True
                 case Relay():
-                    desk.relay(self.connection, self.near, pen, effect)
+                    desk.relay(self.connection, self.office, pen, effect)
                     self.batch.at_desk = True
                 case LeaveCase():
-                    desk.leave(self.connection, self.near, pen)
+                    desk.leave(self.connection, self.office, pen)
                     self.batch.at_desk = True
                 case QueueAsked():
                     desk.queue_asked(self.connection, pen)
@@ -302,10 +309,10 @@ class Gathered:
                 case Missed():
                     self._miss(pen, effect, after.place.commune if after.place else "")
                 case Surveyed():
-                    surveys.keep(self.connection, self.near.library, self.near.key, pen, effect, after.place)
+                    surveys.keep(self.connection, self.office.library, self.office.key, pen, effect, after.place)
                 case Quizzed():
                     if (member_id := self.staff.get(pen.conversation.removeprefix("telegram:"))) is not None:
-                        courses.answered(self.connection, self.near.library, member_id, effect, self.now)
+                        courses.answered(self.connection, self.office.library, member_id, effect, self.now)
                 case NoticeMet():
                     notices.met(self.connection, pen, effect)
                 case JoinAsked():
@@ -322,7 +329,7 @@ class Gathered:
 
     def _follow(self, state: Conversation, said: Inbound, pen: Pen) -> CaseMoved | None:
         """A case that is open in another chat of this resident comes to where they write to the team."""
-        moved = joins.follow(self.connection, self.near.library, state, said, pen.conversation, self.now)
+        moved = joins.follow(self.connection, self.office.library, state, said, pen.conversation, self.now)
         self.batch.at_desk = self.batch.at_desk or moved is not None
         return moved
 
@@ -337,7 +344,7 @@ class Gathered:
         if state.epoch != before.epoch:
             self.moved.append((key, state.epoch))
         if (state.place, state.notices) != (before.place, before.notices):
-            notices.know(self.connection, self.near.library, key, state, self.now)
+            notices.know(self.connection, self.office.library, key, state, self.now)
         if state.wake_at is None and before.wake_at is not None:
             cases.unset_timer(self.connection, f"wake:{key}")
         elif state.wake_at is not None and state.wake_at != before.wake_at:
@@ -348,7 +355,7 @@ class Gathered:
         row = {
             "at": self.now, "why": effect.why, "text": effect.text, "topic": effect.topic, "given_topic": "",
             "handled_at": None, "conversation": pen.conversation, "commune": commune,
-            "province": cases.province_of(self.near.library, commune),
+            "province": cases.province_of(self.office.library, commune),
         }  # fmt: skip
         self.connection.execute(_miss.insert(), row)
 
@@ -377,7 +384,7 @@ class Gathered:
         desk.forget(self.connection, key)
         casework.forget(self.connection, key)
         joins.erase(self.connection, pen)
-        surveys.forget(self.connection, self.near.key, key)
+        surveys.forget(self.connection, self.office.key, key)
         notices.erase(self.connection, key)
         self.connection.execute(_miss.delete().where(_miss.c.conversation == key))
         self.batch.erased += media.forget(self.connection, key)

@@ -25,8 +25,8 @@ _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What the desk must know of its surroundings."""
+class Office:
+    """What the team's work goes by, apart from the case itself: content, hours, its group, its own settings."""
 
     library: Library
     hours: Hours

@@ -48,30 +48,30 @@ _OF_CHAT = Prepared(sa.select(_member.c.id).where(_member.c.telegram_chat == sa.
 # --- what a turn does ------------------------------------------------------------------------------------------------
 
 
-def open_case(connection: sa.Connection, desk: cases.Desk, pen: Pen, asked: OpenCase) -> None:
+def open_case(connection: sa.Connection, office: cases.Office, pen: Pen, asked: OpenCase) -> None:
     """A new case, the last one again, or more words to the one that is open; then the first offer."""
     if cases.open_of(connection, pen.conversation) is not None:
-        relay(connection, desk, pen, Relay(text=asked.problem))
+        relay(connection, office, pen, Relay(text=asked.problem))
         return
-    if asked.again and _reopen(connection, desk, pen):
+    if asked.again and _reopen(connection, office, pen):
         return
-    spot = cases.spot(desk.library, asked.place.commune, asked.place.hamlet) if asked.place else None
+    spot = cases.spot(office.library, asked.place.commune, asked.place.hamlet) if asked.place else None
     values = {
         "conversation": pen.conversation, "opened_at": pen.now, "topic": asked.topic, "flow": asked.flow,
         "step": asked.step, "problem": asked.problem, "answers": dict(asked.answers),
         "tried": {"signs": list(asked.tried)}, "commune": spot.commune if spot else "",
         "hamlet": spot.hamlet if spot else "",
-        "province": spot.province if spot else cases.home(desk.library), "ladder": {}, "again_at": pen.now,
+        "province": spot.province if spot else cases.home(office.library), "ladder": {}, "again_at": pen.now,
     }  # fmt: skip
     (case,) = _OPEN_CASE.mappings(connection, values)
     cases.write_log(connection, pen.now, "case_opened", case_id=case["id"], conversation=pen.conversation,
                     flow=asked.flow, step=asked.step, detail=asked.topic)  # fmt: skip
-    step = moves.Step(connection, case, pen.now, desk, pen)
-    _show_group(desk, pen, step)
+    step = moves.Step(connection, case, pen.now, office, pen)
+    _show_group(office, pen, step)
     step.go(None)
 
 
-def _reopen(connection: sa.Connection, desk: cases.Desk, pen: Pen) -> bool:
+def _reopen(connection: sa.Connection, office: cases.Office, pen: Pen) -> bool:
     """The resident's last case once more, under its number. False when it is too long ago, or there is none."""
     newest = sa.select(_case.c.id).where(_case.c.conversation == pen.conversation).order_by(_case.c.id.desc()).limit(1)
     case_id = connection.execute(newest).scalar()
@@ -79,14 +79,17 @@ def _reopen(connection: sa.Connection, desk: cases.Desk, pen: Pen) -> bool:
     if row is None or not handoff.may_reopen(moves.facts(row, None), pen.now):
         return False
     cases.write_log(connection, pen.now, "reopened", case_id=case_id, conversation=pen.conversation)
-    step = moves.Step(connection, row, pen.now, desk, pen)
-    if desk.topics:
-        _show_group(desk, pen, step)
+    step = moves.Step(connection, row, pen.now, office, pen)
+    if office.topics:
+        _show_group(office, pen, step)
     return step.go(handoff.Reopened(holder_free=True))
 
 
 def happened(
-    connection: sa.Connection, desk: cases.Desk, pen: Pen, event: CaseDue | OfferExpired | OfferDeclined | LadderAgain
+    connection: sa.Connection,
+    office: cases.Office,
+    pen: Pen,
+    event: CaseDue | OfferExpired | OfferDeclined | LadderAgain,
 ) -> None:
     """A timer, or a member who moved a case on. What is not due does not happen: a stale event is harmless."""
     if isinstance(event, OfferExpired):
@@ -99,31 +102,31 @@ def happened(
         case_id = event.case
     row = cases.locked(connection, case_id)
     if row is not None and row["closed_at"] is None:
-        moves.Step(connection, row, pen.now, desk, pen).go(Due(freed=isinstance(event, LadderAgain)))
+        moves.Step(connection, row, pen.now, office, pen).go(Due(freed=isinstance(event, LadderAgain)))
 
 
-def relay(connection: sa.Connection, desk: cases.Desk, pen: Pen, said: Relay) -> None:
+def relay(connection: sa.Connection, office: cases.Office, pen: Pen, said: Relay) -> None:
     """A resident's words to whoever holds their case; while it waits, to the team's group and the console."""
     case = cases.open_of(connection, pen.conversation)
     if case is None:
         return
     holder = cases.member_of(connection, case["holder_id"]) if case["holder_id"] else None
     answered = cases.words_of(connection, pen.conversation, said.reply_to) if said.reply_to else ""
-    messenger.relayed(pen, desk, case, holder, cases.resident_name(connection, case), said, answered)
+    messenger.relayed(pen, office, case, holder, cases.resident_name(connection, case), said, answered)
     if holder is not None:
         row = cases.locked(connection, case["id"])
         assert row is not None
-        moves.Step(connection, row, pen.now, desk, pen).go(handoff.ResidentSaid())
+        moves.Step(connection, row, pen.now, office, pen).go(handoff.ResidentSaid())
 
 
-def leave(connection: sa.Connection, desk: cases.Desk, pen: Pen) -> None:
+def leave(connection: sa.Connection, office: cases.Office, pen: Pen) -> None:
     """The resident went back to the bot: the case ends, and whoever holds it is told."""
     case = cases.open_of(connection, pen.conversation)
     if case is None:
         return
     holder = cases.member_of(connection, case["holder_id"]) if case["holder_id"] else None
     moves.act(connection, case["id"], handoff.Ended(outcome="resident_left"), pen.now)
-    messenger.left(pen, desk, case, holder, cases.resident_name(connection, case))
+    messenger.left(pen, office, case, holder, cases.resident_name(connection, case))
 
 
 def queue_asked(connection: sa.Connection, pen: Pen) -> None:
@@ -268,14 +271,14 @@ def set_duty(connection: sa.Connection, member_id: int, on: bool, now: datetime)
     cases.write_log(connection, now, "duty_on" if on else "duty_off", member_id=member_id)
 
 
-def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datetime) -> int:
+def enrol(connection: sa.Connection, said: Inbound, office: cases.Office, now: datetime) -> int:
     """The member who writes in the team's group. Whoever is in that group answers for the team, so a person not yet in
     the directory is written into it, at the province desk, under the name that Telegram shows."""
     chat = said.sender
     found = _OF_CHAT.scalar(connection, {"chat": chat})
     if found is not None:
         return int(found)
-    province = cases.home(desk.library)
+    province = cases.home(office.library)
     name = "Nhóm Telegram của tổ"
     team = connection.execute(sa.select(_team.c.id).where(_team.c.name == name)).scalar()
     if team is None:
@@ -294,9 +297,9 @@ def enrol(connection: sa.Connection, said: Inbound, desk: cases.Desk, now: datet
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _show_group(desk: cases.Desk, pen: Pen, step: moves.Step) -> None:
-    if desk.team_chat:
-        messenger.opened(pen, desk, step.row, step.summary(desk), step.name)
+def _show_group(office: cases.Office, pen: Pen, step: moves.Step) -> None:
+    if office.team_chat:
+        messenger.opened(pen, office, step.row, step.summary(office), step.name)
 
 
 def forget(connection: sa.Connection, conversation: str) -> None:

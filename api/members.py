@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from api import away, carried, cases, commands, courses, crew, desk, held, linked, media, messenger, windows
-from api.cases import Desk
+from api.cases import Office
 from api.outbox import Pen
 from api.prepared import Prepared, Row
 from api.tables import Case, Inbox, Member
@@ -38,18 +38,18 @@ _VERBS = ("take", "decline", "close", "meant", "show", "undo")
 # --- what is heard ---------------------------------------------------------------------------------------------------
 
 
-def hear(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int) -> bool:
+def hear(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, member_id: int) -> bool:
     """A member's message in their private chat. False: nothing of the desk's, they talk to the bot like anyone."""
     now_open = _member.update().where(_member.c.id == member_id, _member.c.telegram_open.is_(False))
     connection.execute(now_open.values(telegram_open=True))
     if said.choice is not None:
-        return _tapped(connection, near, pen, said, member_id)
+        return _tapped(connection, office, pen, said, member_id)
     case_id = _meant(connection, said)
     mine = cases.held_by(connection, member_id)
     if case_id is None and away.hear(connection, pen, said, member_id):
         return True
     if said.text.startswith("/"):
-        return _commanded(connection, near, pen, said, member_id, case_id)
+        return _commanded(connection, office, pen, said, member_id, case_id)
     if case_id is None and not mine:
         return False
     case = cases.find(connection, case_id or mine[0]["id"])
@@ -63,18 +63,18 @@ def hear(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_
         buttons = tuple((f"meant.{one['id']}.{pen.inbox_id}", _about(connection, one)) for one in mine)
         pen.member(said.chat, "Tin này gửi cho ai ạ?", buttons)
     else:
-        _address(connection, near, pen, said, case, member_id)
+        _address(connection, office, pen, said, case, member_id)
     return True
 
 
-def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound) -> bool:
+def hear_in_group(connection: sa.Connection, office: Office, pen: Pen, said: Inbound) -> bool:
     """The team's own group. Words in a case's topic, or a reply to its message, answer that resident, and take the case
     if it is free.
 
     Other talk is the team's own. False: the message answered, or the topic, is not known yet.
     """
     if said.choice is not None:
-        _tapped(connection, near, pen, said, desk.enrol(connection, said, near, pen.now))
+        _tapped(connection, office, pen, said, desk.enrol(connection, said, office, pen.now))
         return True
     case = _of_topic(connection, said.thread)
     if case is None and said.reply_to:
@@ -84,17 +84,17 @@ def hear_in_group(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound
         return not said.reply_to and not said.thread
     if said.text.startswith("/"):
         if commands.name_of(said.text) == "xong":
-            _close(connection, near, pen, said, case, desk.enrol(connection, said, near, pen.now), "solved")
+            _close(connection, office, pen, said, case, desk.enrol(connection, said, office, pen.now), "solved")
         return True
     if trouble := _unsendable(said, case):
-        _tell(pen, near, said, case, trouble)
+        _tell(pen, office, said, case, trouble)
         return True
-    member_id = desk.enrol(connection, said, near, pen.now)
+    member_id = desk.enrol(connection, said, office, pen.now)
     free = case["holder_id"] is None and case["closed_at"] is None
     if free and not desk.take(connection, case["id"], member_id, pen.now, said.chat):
         case, free = cases.find(connection, case["id"]) or case, False  # somebody else's by now
     if refused := "" if free else _refusal(connection, case, member_id):
-        _tell(pen, near, said, case, f"{_about(connection, case)}: {refused}")
+        _tell(pen, office, said, case, f"{_about(connection, case)}: {refused}")
     else:
         _say(connection, pen, _words(said, case, member_id, pen))
     return True
@@ -113,23 +113,23 @@ def let_go(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
         pen.member(chat, f"Đã gửi: {about}", case_id=words.case, edits=words.asked_by)
 
 
-def undelivered(connection: sa.Connection, near: Desk, pen: Pen, event: Undelivered) -> None:
+def undelivered(connection: sa.Connection, office: Office, pen: Pen, event: Undelivered) -> None:
     """A resident's channel will never take what a member wrote; `pen` is that resident's."""
     case = cases.open_of(connection, pen.conversation)
     if case is not None and case["holder_id"] is not None:
         holder = cases.member_of(connection, case["holder_id"])
-        messenger.undelivered(pen, near, case, holder, cases.resident_name(connection, case), event.why)
+        messenger.undelivered(pen, office, case, holder, cases.resident_name(connection, case), event.why)
 
 
-def case_moved(connection: sa.Connection, near: Desk, pen: Pen, event: CaseTaken | CaseClosed | HandedBack) -> None:
+def case_moved(connection: sa.Connection, office: Office, pen: Pen, event: CaseTaken | CaseClosed | HandedBack) -> None:
     """The topic of a case hears who took it, and is put away when it has ended."""
-    case = cases.find(connection, event.case) if near.topics else None
+    case = cases.find(connection, event.case) if office.topics else None
     if case is None:
         return
     if isinstance(event, CaseTaken):
-        messenger.taken(pen, near, case, event.member)
+        messenger.taken(pen, office, case, event.member)
     elif case["closed_at"] is not None:
-        messenger.ended(pen, near, case, cases.resident_name(connection, case))
+        messenger.ended(pen, office, case, cases.resident_name(connection, case))
 
 
 # --- words to a resident ---------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def _refusal(connection: sa.Connection, case: Row, member_id: int) -> str:
     return f"hồ sơ đang do {holder} giữ, tin chưa gửi cho bà con."
 
 
-def _address(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
+def _address(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
     """Words from a member's own chat to one case: kept for a moment, and then sent. They see to whom."""
     about = _about(connection, case)
     if refused := _refusal(connection, case, member_id):
@@ -190,14 +190,14 @@ def _address(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, cas
     lines = [f"Đang trả lời: {about}"] if changed else []
     if said.secrets:
         lines.append("Mã, mật khẩu hay số giấy tờ trong tin đã được che trước khi gửi.")
-    if not near.undo_seconds:
+    if not office.undo_seconds:
         _say(connection, pen, words)
         if lines:
             pen.member(said.chat, "\n".join(lines), case_id=case["id"])
         return
-    held.hold(connection, said.chat, words, pen.now + timedelta(seconds=near.undo_seconds))
+    held.hold(connection, said.chat, words, pen.now + timedelta(seconds=office.undo_seconds))
     whom = "" if changed else f" cho {about}"
-    lines.append(f"Đang gửi{whom}… ({near.undo_seconds} giây, bấm Gỡ lại để bỏ)")
+    lines.append(f"Đang gửi{whom}… ({office.undo_seconds} giây, bấm Gỡ lại để bỏ)")
     undo = ((f"undo.{case['id']}.{said.message_id}", "Gỡ lại"),)
     pen.member(said.chat, "\n".join(lines), undo, case_id=case["id"])
 
@@ -223,7 +223,7 @@ def _say(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
 # --- taps and commands -----------------------------------------------------------------------------------------------
 
 
-def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int) -> bool:
+def _tapped(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, member_id: int) -> bool:
     """A button of ours: "take.7", "decline.7", "close.7.solved", "meant.7.123", "show.7", "undo.7.88", "away.keep"."""
     verb, *rest = (said.choice or "").split(".")
     if verb == away.VERB:
@@ -238,18 +238,18 @@ def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, memb
         return True
     match verb:
         case "take":
-            _take(connection, near, pen, said, case, member_id)
+            _take(connection, office, pen, said, case, member_id)
         case "decline":
             desk.decline(connection, case["id"], member_id, pen.now)
-            _tell(pen, near, said, case, f"#{case['id']}: đã ghi, để mời người khác.")
+            _tell(pen, office, said, case, f"#{case['id']}: đã ghi, để mời người khác.")
         case "close" if more in _OUTCOMES:
-            _close(connection, near, pen, said, case, member_id, _OUTCOMES[more])
+            _close(connection, office, pen, said, case, member_id, _OUTCOMES[more])
         case "meant" if more.isdigit():
-            _told_which(connection, near, pen, said, case, member_id, int(more))
+            _told_which(connection, office, pen, said, case, member_id, int(more))
         case "show" if case["holder_id"] == member_id:
             pen.member(
                 said.chat,
-                "\n".join(cases.summary(near.library, case, cases.resident_name(connection, case))),
+                "\n".join(cases.summary(office.library, case, cases.resident_name(connection, case))),
                 _ends(case),
                 case_id=case["id"],
             )
@@ -260,17 +260,17 @@ def _tapped(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, memb
     return True
 
 
-def _take(connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
+def _take(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
     if desk.take(connection, case["id"], member_id, pen.now, said.chat):
         answer = "Trả lời (reply) vào tin này"
-        own_topic = said.group and near.topics
+        own_topic = said.group and office.topics
         how = "Nhắn ở đây" if own_topic else answer if said.group else f"{answer} hoặc nhắn tiếp"
         text = f"{_about(connection, case)}: bạn đã nhận. {how}, bà con sẽ nhận được."
         if window := windows.left(connection, case["conversation"], pen.now):
             text += f" Kênh của bà con {window}."
-        _tell(pen, near, said, case, text, _ends(case))
+        _tell(pen, office, said, case, text, _ends(case))
     else:
-        _tell(pen, near, said, case, f"#{case['id']}: đã có người khác nhận, hoặc bạn đang giữ đủ hồ sơ.")
+        _tell(pen, office, said, case, f"#{case['id']}: đã có người khác nhận, hoặc bạn đang giữ đủ hồ sơ.")
 
 
 def _ends(case: Row) -> tuple[tuple[str, str], ...]:
@@ -280,7 +280,7 @@ def _ends(case: Row) -> tuple[tuple[str, str], ...]:
 
 def _close(
     connection: sa.Connection,
-    near: Desk,
+    office: Office,
     pen: Pen,
     said: Inbound,
     case: Row,
@@ -293,12 +293,12 @@ def _close(
             let_go(connection, pen, words)
     closed = desk.close(connection, case["id"], member_id, outcome, "", pen.now)
     text = "đã khép hồ sơ, cảm ơn bạn." if closed else "hồ sơ này đã khép hoặc không phải bạn giữ."
-    _tell(pen, near, said, case, f"{_about(connection, case)}: {text}")
+    _tell(pen, office, said, case, f"{_about(connection, case)}: {text}")
 
 
 def _told_which(
     connection: sa.Connection,
-    near: Desk,
+    office: Office,
     pen: Pen,
     said: Inbound,
     case: Row,
@@ -314,7 +314,7 @@ def _told_which(
         before = cases.find(connection, known)
         pen.member(said.chat, f"Tin này đã gửi cho {_about(connection, before) if before else f'#{known}'}.")
         return
-    _address(connection, near, pen, meant, case, member_id)
+    _address(connection, office, pen, meant, case, member_id)
     # what was asked loses its buttons
     pen.member(said.chat, f"Gửi cho {_about(connection, case)}.", case_id=case["id"], edits=inbox_id)
 
@@ -329,11 +329,11 @@ def _undo(connection: sa.Connection, pen: Pen, said: Inbound, case: Row, message
 
 
 def _commanded(
-    connection: sa.Connection, near: Desk, pen: Pen, said: Inbound, member_id: int, case_id: int | None
+    connection: sa.Connection, office: Office, pen: Pen, said: Inbound, member_id: int, case_id: int | None
 ) -> bool:
     """ "/..." in a member's own chat. False for the bot's own commands."""
     name = commands.name_of(said.text)
-    if name not in commands.OURS and near.library.answers.command(said.text) is not None:
+    if name not in commands.OURS and office.library.answers.command(said.text) is not None:
         return False
     mine = cases.held_by(connection, member_id)
     match name:
@@ -349,12 +349,12 @@ def _commanded(
         case "xong":
             meant = [case for case in mine if case_id in (None, case["id"])]
             if len(meant) == 1:
-                _close(connection, near, pen, said, meant[0], member_id, "solved")
+                _close(connection, office, pen, said, meant[0], member_id, "solved")
             else:
                 buttons = tuple((f"close.{one['id']}.solved", _about(connection, one)) for one in meant)
                 pen.member(said.chat, "Hồ sơ nào xong ạ?" if meant else "Bạn không giữ hồ sơ nào.", buttons)
         case "hoc":
-            courses.open_in_chat(connection, near.library, pen, said.chat, said.text.partition(" ")[2].strip())
+            courses.open_in_chat(connection, office.library, pen, said.chat, said.text.partition(" ")[2].strip())
         case "ngatket":
             linked.unlink(connection, pen, said.chat, member_id)
         case _:
@@ -367,7 +367,7 @@ def _commanded(
 
 def _tell(
     pen: Pen,
-    near: Desk,
+    office: Office,
     said: Inbound,
     case: Row,
     text: str,
@@ -375,7 +375,7 @@ def _tell(
 ) -> None:
     """Back to where it was written, in the case's own order."""
     if said.group:
-        messenger.to_group(pen, near, case, text, choices=choices)
+        messenger.to_group(pen, office, case, text, choices=choices)
     else:
         pen.member(said.chat, text, choices, case_id=case["id"])
 

@@ -14,7 +14,7 @@ from bot.library import Library
 from bot.model import Attachment, MediaKind, Place, Relay
 
 if TYPE_CHECKING:
-    from api.cases import Desk
+    from api.cases import Office
 
 #: letters of our own words that are shown when a resident answers them
 MOST_QUOTED = 60
@@ -53,74 +53,74 @@ def chat_of(member: Row | None) -> str:
     return str(member["telegram_chat"]) if member is not None and member["telegram_open"] else ""
 
 
-def opened(pen: Pen, desk: "Desk", case: Row, lines: tuple[str, ...], name: str) -> None:
+def opened(pen: Pen, office: "Office", case: Row, lines: tuple[str, ...], name: str) -> None:
     """A case that is new, or open once more, before the team's group: in its own topic where the team wants that."""
-    if not desk.team_chat:
+    if not office.team_chat:
         return
     text = "\n".join(lines)
-    if desk.topics:
-        kind = topic_name(desk.library, case["topic"], case["flow"])
+    if office.topics:
+        kind = topic_name(office.library, case["topic"], case["flow"])
         called = " · ".join(part for part in (_titled(case, name), case["hamlet"], kind) if part)
-        pen.member(desk.team_chat, called, case_id=case["id"], lane=_lane(desk, case), topic="again")
+        pen.member(office.team_chat, called, case_id=case["id"], lane=_lane(office, case), topic="again")
         text = f"{text}\n{_IN_TOPIC}"
-    to_group(pen, desk, case, text, choices=((f"take.{case['id']}", "Nhận"),))
+    to_group(pen, office, case, text, choices=((f"take.{case['id']}", "Nhận"),))
 
 
-def offered(pen: Pen, desk: "Desk", case: Row, member: Row, lines: tuple[str, ...]) -> None:
+def offered(pen: Pen, office: "Office", case: Row, member: Row, lines: tuple[str, ...]) -> None:
     if chat := chat_of(member):
         buttons = ((f"take.{case['id']}", "Nhận"), (f"decline.{case['id']}", "Không nhận được"))
         pen.member(chat, "\n".join(lines), buttons, case_id=case["id"])
     else:
-        alert(pen, desk, case, member, "có bà con cần giúp. Mở để nhận")
+        alert(pen, office, case, member, "có bà con cần giúp. Mở để nhận")
 
 
-def alert(pen: Pen, desk: "Desk", case: Row, member: Row, what: str) -> None:
+def alert(pen: Pen, office: "Office", case: Row, member: Row, what: str) -> None:
     """To the Zalo bot of a member who has no Telegram: that there is something, and where; nobody's words."""
     if member["alert_chat"] and not chat_of(member):
-        where = f": {desk.public_url}/team/case/{case['id']}" if desk.public_url else " bàn của tổ."
+        where = f": {office.public_url}/team/case/{case['id']}" if office.public_url else " bàn của tổ."
         pen.member(member["alert_chat"], f"Hồ sơ #{case['id']}: {what}{where}", case_id=case["id"], channel="zalo_bot")
 
 
-def relayed(pen: Pen, desk: "Desk", case: Row, holder: Row | None, name: str, said: Relay, answered: str) -> None:
+def relayed(pen: Pen, office: "Office", case: Row, holder: Row | None, name: str, said: Relay, answered: str) -> None:
     """A resident's words to whoever holds their case; while it waits, to the team's group and the console.
 
     `answered` are the words of ours that they answer, where their channel says so.
     """
     wordless = _WORDLESS[said.attachments[0].kind] if said.attachments else ""
     quoted = f"(trả lời “{_shortened(answered)}”) " if answered else ""
-    text = f"{who(desk.library, case, name)}: {quoted}{said.text or wordless}"
-    to_holder(pen, desk, case, holder, text, said.attachments)
+    text = f"{who(office.library, case, name)}: {quoted}{said.text or wordless}"
+    to_holder(pen, office, case, holder, text, said.attachments)
 
 
-def taken(pen: Pen, desk: "Desk", case: Row, called: str) -> None:
+def taken(pen: Pen, office: "Office", case: Row, called: str) -> None:
     """The topic is told who answers from another place."""
-    if desk.topics and case["served_in"] != desk.team_chat:
-        to_group(pen, desk, case, f"#{case['id']}: {called} đã nhận.")
+    if office.topics and case["served_in"] != office.team_chat:
+        to_group(pen, office, case, f"#{case['id']}: {called} đã nhận.")
 
 
-def left(pen: Pen, desk: "Desk", case: Row, holder: Row | None, name: str) -> None:
+def left(pen: Pen, office: "Office", case: Row, holder: Row | None, name: str) -> None:
     """The resident went back to the bot, and so ended the case."""
     if holder is not None:
         gone = "đã quay lại với trợ lý tự động. Hồ sơ khép lại."
-        to_holder(pen, desk, case, holder, f"{briefly(case, name)} {gone}")
-    ended(pen, desk, case, name)
+        to_holder(pen, office, case, holder, f"{briefly(case, name)} {gone}")
+    ended(pen, office, case, name)
 
 
-def ended(pen: Pen, desk: "Desk", case: Row, name: str) -> None:
+def ended(pen: Pen, office: "Office", case: Row, name: str) -> None:
     """However it ended: the topic is put away."""
-    if desk.topics:
+    if office.topics:
         called = f"✅ {briefly(case, name)}"
-        pen.member(desk.team_chat, called, case_id=case["id"], lane=_lane(desk, case), topic="done")
+        pen.member(office.team_chat, called, case_id=case["id"], lane=_lane(office, case), topic="done")
 
 
-def undelivered(pen: Pen, desk: "Desk", case: Row, holder: Row | None, name: str, why: str) -> None:
+def undelivered(pen: Pen, office: "Office", case: Row, holder: Row | None, name: str, why: str) -> None:
     """The holder learns that their words did not reach the resident."""
-    to_holder(pen, desk, case, holder, f"{briefly(case, name)}: {_UNDELIVERED[why]}")
+    to_holder(pen, office, case, holder, f"{briefly(case, name)}: {_UNDELIVERED[why]}")
 
 
 def to_holder(
     pen: Pen,
-    desk: "Desk",
+    office: "Office",
     case: Row,
     holder: Row | None,
     text: str,
@@ -128,30 +128,30 @@ def to_holder(
 ) -> None:
     """To where the holder serves the case: their own chat, or the team's group. A topic always hears it too."""
     own = chat_of(holder)
-    in_group = bool(desk.team_chat) and (not own or case["served_in"] == desk.team_chat)
-    if in_group or desk.topics:
-        to_group(pen, desk, case, text, attachments)
+    in_group = bool(office.team_chat) and (not own or case["served_in"] == office.team_chat)
+    if in_group or office.topics:
+        to_group(pen, office, case, text, attachments)
     if own and not in_group:
         pen.member(own, text, attachments=attachments, case_id=case["id"])
     if holder is not None and not own:
-        alert(pen, desk, case, holder, "có tin mới. Mở xem")
+        alert(pen, office, case, holder, "có tin mới. Mở xem")
 
 
 def to_group(
     pen: Pen,
-    desk: "Desk",
+    office: "Office",
     case: Row,
     text: str,
     attachments: tuple[Attachment, ...] = (),
     choices: tuple[tuple[str, str], ...] = (),
 ) -> None:
     """To the team's group, where each case keeps its own order, so that none waits for another."""
-    pen.member(desk.team_chat, text, choices, attachments, **place_in_group(desk, case))
+    pen.member(office.team_chat, text, choices, attachments, **place_in_group(office, case))
 
 
-def place_in_group(desk: "Desk", case: Row) -> dict[str, Any]:
+def place_in_group(office: "Office", case: Row) -> dict[str, Any]:
     """What Pen.member must know of a case's place in the group."""
-    return {"case_id": case["id"], "lane": _lane(desk, case), "topic": "in" if desk.topics else ""}
+    return {"case_id": case["id"], "lane": _lane(office, case), "topic": "in" if office.topics else ""}
 
 
 def _shortened(text: str) -> str:
@@ -159,8 +159,8 @@ def _shortened(text: str) -> str:
     return first if len(first) <= MOST_QUOTED else first[: MOST_QUOTED - 1].rstrip() + "…"
 
 
-def _lane(desk: "Desk", case: Row) -> str:
-    return f"telegram:{desk.team_chat}#{case['id']}"
+def _lane(office: "Office", case: Row) -> str:
+    return f"telegram:{office.team_chat}#{case['id']}"
 
 
 def _titled(case: Row, name: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from api import cases, messenger, moves
-from api.cases import Desk
+from api.cases import Office
 from api.outbox import Pen
 from api.prepared import Row
 from api.tables import Case, Member, Timer
@@ -35,10 +35,10 @@ def set_clock(connection: sa.Connection, hours: Hours, now: datetime) -> None:
         cases.set_timer(connection, KEY, TALK, hours.next_start(now), record.to_json(DayStarts()))
 
 
-def begin(connection: sa.Connection, near: Desk, pen: Pen) -> None:
+def begin(connection: sa.Connection, office: Office, pen: Pen) -> None:
     """Tell everybody, and set the clock for tomorrow. Found out after the day's end (we were away), it is left out."""
-    cases.set_timer(connection, KEY, TALK, near.hours.next_start(pen.now), record.to_json(DayStarts()))
-    if not near.hours.open_at(pen.now):
+    cases.set_timer(connection, KEY, TALK, office.hours.next_start(pen.now), record.to_json(DayStarts()))
+    if not office.hours.open_at(pen.now):
         return
     still_open = sa.select(_case).where(_case.c.closed_at.is_(None))
     # put in order here: asked for the order, SQLite reads every case ever opened, by id
@@ -53,7 +53,7 @@ def begin(connection: sa.Connection, near: Desk, pen: Pen) -> None:
     for member in connection.execute(people.order_by(_member.c.id), moves.at(pen.now)).mappings():
         chat = messenger.chat_of(member)
         mine = [case for case in owed if case["holder_id"] == member["id"]]
-        if chat and (lines := _lines(connection, near, member, near_to(member, waiting), mine, there)):
+        if chat and (lines := _lines(connection, office, member, near_to(member, waiting), mine, there)):
             named = near_to(member, waiting)[:MOST_NAMED]
             label = "Nhận" if len(named) == 1 else "Nhận #{}"
             pen.member(chat, "\n".join(lines), tuple((f"take.{one['id']}", label.format(one["id"])) for one in named))
@@ -69,7 +69,7 @@ def near_to(member: Row, waiting: Iterable[Row]) -> list[Row]:
 
 def _lines(
     connection: sa.Connection,
-    near: Desk,
+    office: Office,
     member: Row,
     waiting: list[Row],
     mine: Sequence[Row],
@@ -79,7 +79,7 @@ def _lines(
     lines: list[str] = []
     if waiting:
         lines += [f"Chào buổi sáng! Gần bạn có {len(waiting)} hồ sơ đang chờ người nhận:"]
-        lines += [f"- {_about(connection, near, case)}" for case in waiting[:MOST_NAMED]]
+        lines += [f"- {_about(connection, office, case)}" for case in waiting[:MOST_NAMED]]
     if len(waiting) > MOST_NAMED:
         lines.append(f"và {len(waiting) - MOST_NAMED} hồ sơ nữa ở bàn làm việc.")
     if mine:
@@ -98,7 +98,7 @@ def _is_late(case: Row) -> bool:
     return bool(case["misses"])
 
 
-def _about(connection: sa.Connection, near: Desk, case: Row) -> str:
+def _about(connection: sa.Connection, office: Office, case: Row) -> str:
     since = case["opened_at"].astimezone(VIETNAM)
-    name, where = cases.resident_name(connection, case), cases.place_name(near.library, case)
+    name, where = cases.resident_name(connection, case), cases.place_name(office.library, case)
     return f"Hồ sơ #{case['id']} · {name} · {where} · từ {since:%H:%M %d/%m}"

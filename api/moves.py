@@ -119,13 +119,13 @@ def act(connection: sa.Connection, case_id: int, event: Happening, now: datetime
 
 
 class Step:
-    """One move of one case. Without a desk and a pen nobody can be offered it: a turn does that a moment later."""
+    """One move of one case. Without an office and a pen nobody can be offered it: a turn does that a moment later."""
 
     def __init__(
-        self, connection: sa.Connection, row: Row, now: datetime, desk: cases.Desk | None = None,
+        self, connection: sa.Connection, row: Row, now: datetime, office: cases.Office | None = None,
         pen: Pen | None = None,
     ) -> None:  # fmt: skip
-        self.connection, self.row, self.now, self.desk, self.pen = connection, row, now, desk, pen
+        self.connection, self.row, self.now, self.office, self.pen = connection, row, now, office, pen
         self.case_id: int = row["id"]
         self._lines: tuple[str, ...] = ()
 
@@ -134,9 +134,9 @@ class Step:
         """The resident's."""
         return cases.resident_name(self.connection, self.row)
 
-    def summary(self, desk: cases.Desk) -> tuple[str, ...]:
+    def summary(self, office: cases.Office) -> tuple[str, ...]:
         """As `cases.summary`, of the case as it was before this move; put together once."""
-        self._lines = self._lines or cases.summary(desk.library, self.row, self.name)
+        self._lines = self._lines or cases.summary(office.library, self.row, self.name)
         return self._lines
 
     def go(self, event: Happening | None, **columns: Any) -> bool:
@@ -167,13 +167,13 @@ class Step:
         return changed
 
     def _around(self, case: handoff.Case, event: Happening | None) -> Around:
-        if self.desk is None:
+        if self.office is None:
             return Around()
-        hours, row = self.desk.hours, self.row
-        around = Around(hours=hours, in_group=bool(self.desk.team_chat))
+        hours, row = self.office.hours, self.row
+        around = Around(hours=hours, in_group=bool(self.office.team_chat))
         if isinstance(event, handoff.ResidentSaid) or not hours.open_at(self.now):
             return around
-        spot = cases.spot(self.desk.library, row["commune"], row["hamlet"]) if row["commune"] else None
+        spot = cases.spot(self.office.library, row["commune"], row["hamlet"]) if row["commune"] else None
         served_in = joins.served_in(self.connection, row["conversation"])
         found = nearest.candidates(self.connection, spot, row["province"], topic=row["topic"], resident=served_in,
                                    now=self.now)  # fmt: skip
@@ -249,9 +249,9 @@ class Step:
         }  # fmt: skip
         _PUT_OFFER.run(self.connection, offer)
         self._log("offered", act.member, detail=f"{act.rung}: {act.reason}")
-        if self.desk and self.pen:
+        if self.office and self.pen:
             member = cases.member_of(self.connection, act.member)
-            messenger.offered(self.pen, self.desk, self.row, member, self.summary(self.desk))
+            messenger.offered(self.pen, self.office, self.row, member, self.summary(self.office))
 
     def _next(self, to: handoff.ToldNext) -> str:
         if to.member:
@@ -264,7 +264,7 @@ class Step:
         """To the member, or to the leads of its place; to the team's group when it has no lead. Always in the log."""
         who = [cases.member_of(self.connection, to)] if to is not None else cases.leads(self.connection, self.row)
         self._log(f"warned_{what}", to, detail=",".join(str(one["id"]) for one in who))
-        if self.desk is None or self.pen is None:
+        if self.office is None or self.pen is None:
             return
         promise = when_promised(case.promised_at, self.now) if case.promised_at else ""
         text = f"#{self.case_id} {self.name}: {_WARNINGS[what].format(promise=promise)}"
@@ -273,8 +273,8 @@ class Step:
         chats = [chat for chat in map(messenger.chat_of, who) if chat]
         for chat in chats:
             self.pen.member(chat, text, buttons, case_id=self.case_id)
-        if not chats and to is None and self.desk.team_chat:
-            messenger.to_group(self.pen, self.desk, self.row, text, choices=buttons)
+        if not chats and to is None and self.office.team_chat:
+            messenger.to_group(self.pen, self.office, self.row, text, choices=buttons)
 
     def _log(self, kind: str, member_id: int | None = None, detail: str = "") -> None:
         cases.write_log(self.connection, self.now, kind, case_id=self.case_id, member_id=member_id, detail=detail,
@@ -290,7 +290,7 @@ class Step:
             cases.unset_timer(self.connection, key)
             return
         # What fell due in the night is looked at in the morning.
-        due_at = due_at if due_at > self.now or self.desk is None else hours.next_open(self.now)
+        due_at = due_at if due_at > self.now or self.office is None else hours.next_open(self.now)
         cases.set_timer(
             self.connection, key, self.row["conversation"], due_at, record.to_json(CaseDue(case=self.case_id))
         )

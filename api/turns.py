@@ -20,7 +20,7 @@ from api import cases, inbox, later, linked
 from api.ahead import Ahead
 from api.among import Among
 from api.batch import DONE, PUT_OFF, TRIES, Batch, Gathered
-from api.cases import Desk
+from api.cases import Office
 from api.house import House
 from api.prepared import Prepared
 from api.store import StoreBusy, Work
@@ -88,7 +88,7 @@ class Turns:
     def __init__(self, house: House) -> None:
         self.house = house
         self.ahead = Ahead(house.store, self._turn)
-        self._near: Desk | None = None
+        self._made: Office | None = None
 
     async def run(self) -> None:
         """Until cancelled: take what is there, then wait for news."""
@@ -133,15 +133,15 @@ class Turns:
 
     def _turn(self, only: str = "") -> Work[Batch]:
         """One transaction of turns. `only`: the first event of this conversation."""
-        house, near = self.house, self._desk()
-        return lambda connection: take(connection, near, house.now(), only)
+        house, office = self.house, self._office()
+        return lambda connection: take(connection, office, house.now(), only)
 
-    def _desk(self) -> Desk:
+    def _office(self) -> Office:
         """Made once for each library."""
         house = self.house
-        if self._near is not None and self._near.library is house.shelf.library:
-            return self._near
-        self._near = Desk(
+        if self._made is not None and self._made.library is house.shelf.library:
+            return self._made
+        self._made = Office(
             library=house.shelf.library,
             hours=Hours(start=house.settings.day_starts_hour, end=house.settings.day_ends_hour),
             team_chat=house.settings.telegram_team_chat,
@@ -152,7 +152,7 @@ class Turns:
             windowed=frozenset(name for name, one in house.channels.items() if one.capabilities.window_hours),
             merging={n: one.capabilities.text_limit for n, one in house.channels.items() if one.capabilities.merges},
         )
-        return self._near
+        return self._made
 
     async def _told(self, batch: Batch, *, sent: bool) -> None:
         """Who waits on it hears of it. `sent`: the sender's round is behind it already."""
@@ -189,24 +189,24 @@ class Turns:
         return whole
 
 
-def take(connection: sa.Connection, near: Desk, now: datetime, only: str = "") -> Batch:
+def take(connection: sa.Connection, office: Office, now: datetime, only: str = "") -> Batch:
     """One transaction of turns: each conversation's events in order. `only`: this conversation's first event alone."""
     batch = Batch()
     inbox.put_since(connection)  # whatever came before
-    _take(connection, near, now, only, batch)
+    _take(connection, office, now, only, batch)
     if batch.events and not only and (batch.more or inbox.put_since(connection)):
         first = batch.events
-        _take(connection, near, now, only, batch)  # what a turn has to tell in other talks need not wait for a commit
+        _take(connection, office, now, only, batch)  # what a turn has to tell in other talks need not wait for a commit
         batch.more |= batch.events > first
     return batch
 
 
-def _take(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch) -> None:
+def _take(connection: sa.Connection, office: Office, now: datetime, only: str, batch: Batch) -> None:
     batch.more, batch.elsewhere, after = True, False, 0
     while batch.more:
         rows = _open(connection, now, after)
         batch.more = len(rows) == MOST_EVENTS
-        if _some(connection, near, now, only, batch, rows):
+        if _some(connection, office, now, only, batch, rows):
             return
         if rows:
             after = rows[-1].id  # another process is at all of these: what comes after them is for us
@@ -217,7 +217,7 @@ def _open(connection: sa.Connection, now: datetime, after: int = 0) -> list[Any]
     return _OPEN.rows(connection, {"now": now, "after": after})
 
 
-def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch: Batch, rows: list[Any]) -> bool:
+def _some(connection: sa.Connection, office: Office, now: datetime, only: str, batch: Batch, rows: list[Any]) -> bool:
     """The turns of these conversations. False: another process is at all of them."""
     opened = {row.conversation: row for row in rows if not only or row.conversation == only}
     if not opened:
@@ -245,7 +245,7 @@ def _some(connection: sa.Connection, near: Desk, now: datetime, only: str, batch
         events[row.conversation].append(row)
     chats = {row.chat for rows in events.values() for row in rows if row.channel == "telegram"}
     staff = linked.of_chats(connection, chats)
-    gathered = Gathered(connection, near, now, batch, staff, alone=bool(only))
+    gathered = Gathered(connection, office, now, batch, staff, alone=bool(only))
     with contextlib.nullcontext() if only else later.gathered(connection):
         for key, rows in events.items():
             gathered.conversation(locked[key], rows)

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from api import desk, inbox, timers, turns
 from api.attempt import later
 from api.carrier import Carrier
-from api.cases import Desk
+from api.cases import Office
 from api.house import House
 from api.main import build
 from api.marks import Result
@@ -115,7 +115,7 @@ class Town:
         self.arrivals: list[inbox.Arrival] = []
         self.writes: list[Callable[[sa.Connection], object]] = []
         self.hours = Hours()
-        self.near = Desk(library=house.shelf.library, hours=self.hours, team_chat="",
+        self.office = Office(library=house.shelf.library, hours=self.hours, team_chat="",
                          undo_seconds=house.settings.member_undo_seconds)  # fmt: skip
         self.wire = Wire(self)
         self.members = _settle_members(house)
@@ -176,7 +176,7 @@ class Town:
                 inbox.put(connection, self.arrivals, self.now)
                 self.writes, self.arrivals = [], []
                 timers.fire(connection, self.now)
-                done = turns.take(connection, self.near, self.now).events
+                done = turns.take(connection, self.office, self.now).events
                 sent = self.wire.pump(connection)
             if not done and not sent:
                 return

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from api import inbox, timers, turns
 from api.carrier import Carrier
-from api.cases import Desk
+from api.cases import Office
 from api.house import House
 from api.main import build
 from api.marks import Result
@@ -63,8 +63,8 @@ class Room:
         self.sender = Sender(self.house, Carrier(self.house, {}))
 
     @property
-    def desk(self) -> Desk:
-        return Desk(library=self.house.shelf.library, hours=HOURS, team_chat="")
+    def office(self) -> Office:
+        return Office(library=self.house.shelf.library, hours=HOURS, team_chat="")
 
     # --- the loops ---
 
@@ -73,7 +73,7 @@ class Room:
         for _ in range(100):
             with self.house.store.engine.begin() as connection:
                 fired = timers.fire(connection, self.now)
-                done = turns.take(connection, self.desk, self.now).events
+                done = turns.take(connection, self.office, self.now).events
                 results, self.sender.results = self.sender.results, []
                 rows, _ = self.sender._round(connection, results, self.now, 100)
                 self.two_voices += [row["body"]["text"] for row in rows if _is_out_of_turn(connection, row)]

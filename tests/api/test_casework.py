@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 
 from api import cases, casework, crew, desk, turns
-from api.cases import Desk
+from api.cases import Office
 from api.house import House
 from api.shelf import Shelf
 from api.tables import CannedReply, Case, Inbox, Leave, Log, Member, Miss, Offer, Outbox, SignIn, Team, TeamNote, Visit
@@ -201,13 +201,13 @@ async def test_a_step_is_shown_and_the_talk_given_back(house: House, phone: Phon
 # --- to somebody else ------------------------------------------------------------------------------------------------
 
 
-def desk_of(house: House) -> Desk:
-    return Desk(library=house.shelf.library, hours=Hours(), team_chat="")
+def office_of(house: House) -> Office:
+    return Office(library=house.shelf.library, hours=Hours(), team_chat="")
 
 
 async def take_turns(house: House) -> None:
     """All events that are there, as the loop would."""
-    while (await house.store.write(lambda c: turns.take(c, desk_of(house), NOW))).events:
+    while (await house.store.write(lambda c: turns.take(c, office_of(house), NOW))).events:
         pass
 
 

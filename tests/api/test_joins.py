@@ -206,7 +206,7 @@ def test_two_who_type_one_code_at_the_same_moment(chats: Chats) -> None:
 
     def take(key: str) -> None:
         with room.house.store.engine.begin() as connection:
-            turns.take(connection, room.desk, room.now, key)
+            turns.take(connection, room.office, room.now, key)
 
     race([lambda key=key: take(key) for key in rivals])  # type: ignore[misc]
     room.run()
@@ -303,7 +303,7 @@ def test_what_they_say_in_two_chats_at_once_reaches_the_member(chats: Chats) -> 
 
     def take(key: str) -> None:
         with room.house.store.engine.begin() as connection:
-            turns.take(connection, room.desk, room.now, key)
+            turns.take(connection, room.office, room.now, key)
 
     race([lambda: take(ZALO), lambda: take(OTHER)])
     room.run()

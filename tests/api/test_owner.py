@@ -255,6 +255,6 @@ def test_what_waits_behind_an_event_that_waits_takes_nobodys_room(tmp_path: Path
         first = sa.select(sa.func.min(INBOX.c.id)).scalar_subquery()
         connection.execute(INBOX.update().where(INBOX.c.id == first).values(next_at=room.now + timedelta(seconds=1)))
         inbox.put(connection, [inbox.from_channel(said(room, NAM, "alo"), "other")], room.now)
-        assert turns.take(connection, room.desk, room.now).events == 1
+        assert turns.take(connection, room.office, room.now).events == 1
         room.now += timedelta(seconds=1)
-        assert turns.take(connection, room.desk, room.now).events == turns.MOST_EVENTS + 2
+        assert turns.take(connection, room.office, room.now).events == turns.MOST_EVENTS + 2
