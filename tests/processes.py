@@ -149,6 +149,14 @@ class Crowd:
             assert time.monotonic() < end, f"not within {within_s} s: {left[:3]}"
             await asyncio.sleep(0.05)
 
+    async def sending(self, within_s: float = 60) -> str:
+        """The name under which a message is marked as being sent, once one is."""
+        end = time.monotonic() + within_s
+        while not (found := await self.rows(sa.select(OUTBOX.c.owner).where(OUTBOX.c.status == 1))):
+            assert time.monotonic() < end, f"nothing is sent within {within_s} s"
+            await asyncio.sleep(0.05)
+        return str(found[0]["owner"])
+
     async def quiet(self, within_s: float = 60) -> None:
         """Until every event is done and every message has come to an end."""
         events = sa.select(INBOX.c.id, INBOX.c.error).where(INBOX.c.done_at.is_(None))

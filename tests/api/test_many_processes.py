@@ -1,6 +1,7 @@
 """Processes killed under load, two on PostgreSQL and one on SQLite: nothing lost, out of order or doubled."""
 
 import asyncio
+import contextlib
 import random
 import signal
 import time
@@ -43,20 +44,19 @@ async def test_what_a_dead_process_had_on_the_wire_is_taken_over_by_a_living_one
 ) -> None:
     async with crowd(postgres_url, tmp_path) as one:
         await one.begin()
-        one.telegram.fail("sendMessage", 500, wait_s=8)
+        may = asyncio.Event()
+        one.telegram.fail("sendMessage", 500, may=may)
         await one.telegram.says(2001, "lời 2001.0")
         await one.telegram.says(2001, "lời 2001.1")
-        await asyncio.sleep(1)
-        [sending] = await one.rows(sa.select(OUTBOX.c.owner).where(OUTBOX.c.status == 1))
+        owner = await one.sending()
         for port in one.ports:
             one.kill(port)
-            await asyncio.sleep(1.5)
-            if not await one.rows(
-                sa.select(OUTBOX.c.id).where(OUTBOX.c.status == 1, OUTBOX.c.owner == sending["owner"])
-            ):
+            with contextlib.suppress(AssertionError):
+                await one.until(sa.select(OUTBOX.c.id).where(OUTBOX.c.status == 1, OUTBOX.c.owner == owner), within_s=4)
                 break
             await one.start(port)  # the other had it
         assert len(one.running) == 1
+        may.set()
         one.written[2001] = 2
         await check(one)
 
@@ -65,11 +65,13 @@ async def test_who_starts_after_a_crash_says_what_it_found(tmp_path: Path, datab
     async with crowd(database_url, tmp_path, processes=1) as one:
         await one.begin()
         [port] = one.ports
-        one.telegram.fail("sendMessage", 500, wait_s=20)
+        may = asyncio.Event()
+        one.telegram.fail("sendMessage", 500, may=may)
         await one.telegram.says(2001, "lời 2001.0")
         one.written[2001] = 1
-        await asyncio.sleep(0.5)
+        await one.sending()
         one.kill(port)
+        may.set()
         await one.start(port)
         await check(one)
         assert [line["messages_sending"] for line in one.logged(port, "started")] == [0, 1]
@@ -82,8 +84,10 @@ async def test_who_is_stopped_ends_what_it_began(tmp_path: Path, database_url: s
         port = one.ports[0]
         async with one.writing():
             await asyncio.sleep(1)
-            one.telegram.fail("sendMessage", 500, done=True, wait_s=1)
+            may = asyncio.Event()
+            one.telegram.fail("sendMessage", 500, done=True, may=may)
             await asyncio.sleep(0.2)
+            asyncio.get_running_loop().call_later(1, may.set)
             assert await one.stop(port) == -signal.SIGTERM  # as uvicorn passes it on once all is done
             await one.start(port)
             await asyncio.sleep(0.5)

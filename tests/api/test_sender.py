@@ -131,14 +131,16 @@ async def test_what_was_marked_while_the_machine_stood_still_is_put_back_and_tha
 
 
 async def test_a_slow_chat_delays_nobody_else(service: Service) -> None:
-    service.telegram.fail("sendMessage", 500, wait_s=5)
+    may = asyncio.Event()
+    service.telegram.fail("sendMessage", 500, may=may)
     await send(service, TU, "chậm")
     await service.until(lambda: _asked(service, 1))
     for number in range(20):
         await send(service, 3000 + number, "nhanh")
     for number in range(20):
         await service.until(lambda number=number: _shown(service, 3000 + number))  # type: ignore[misc]
-    assert service.shown(TU) == []  # still on its way when everybody else has their words
+    assert service.shown(TU) == []
+    may.set()
     await service.quiet()
     assert service.shown(TU) == ["chậm"]
 
@@ -301,9 +303,11 @@ async def _settled(service: Service) -> bool:
 async def test_at_the_end_what_is_on_the_wire_is_waited_for(tmp_path: Path) -> None:
     async with FakeTelegram() as telegram:
         async with started(tmp_path, telegram=telegram) as service:
-            telegram.fail("sendMessage", 500, done=True, wait_s=0.4)
+            may = asyncio.Event()
+            telegram.fail("sendMessage", 500, done=True, may=may)
             await send(service, TU, "một")
-            await asyncio.sleep(0.1)
+            await service.until(lambda: _asked(service, 1))
+            asyncio.get_running_loop().call_later(0.4, may.set)
         async with started(tmp_path, telegram=telegram) as service:
             await service.quiet()
             assert service.shown(TU) == ["một"]

@@ -39,13 +39,14 @@ class Received:
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What happens to the next `times` calls of a method. `refused` None: the line drops. `done`: after it was done."""
+    """What happens to the next `times` calls of a method, once `may` is set. `refused` None: the line drops. `done`:
+    after it was done."""
 
     method: str
     refused: Refused | None
     done: bool
     times: int
-    wait_s: float
+    may: asyncio.Event | None
 
 
 class FakeTelegram:
@@ -105,12 +106,13 @@ class FakeTelegram:
         *,
         done: bool = False,
         times: int = 1,
-        wait_s: float = 0,
+        may: asyncio.Event | None = None,
         **parameters: int,
     ) -> None:
-        """The next calls of `method` fail. `status` 0: no answer, the line drops; `done`: it was carried out before."""
+        """The next calls of `method` fail. `status` 0: no answer, the line drops; `done`: it was carried out before;
+        `may`: they hang until it is set."""
         refused = Refused(status, description or f"Injected {status}", **parameters) if status else None
-        self._faults.append(Fault(method=method, refused=refused, done=done, times=times, wait_s=wait_s))
+        self._faults.append(Fault(method=method, refused=refused, done=done, times=times, may=may))
 
     def sent(self, chat: int) -> list[Fields]:
         """What the bot's messages in this chat show now, oldest first."""
@@ -196,8 +198,9 @@ class FakeTelegram:
         with contextlib.suppress(ValueError):
             call = json.loads(body)
             if status == 200 and isinstance(call, dict) and (method := call.pop("method", "")):
+                self.calls.append(Received(method=method, fields=call, in_answer=True))
                 with contextlib.suppress(Refused):  # Telegram tells nobody how such a call went
-                    await self._carry_out(Received(method=method, fields=call, in_answer=True))
+                    await self._carry_out(self.calls[-1])
         return status
 
     # --- what the bot meets ---
@@ -208,17 +211,17 @@ class FakeTelegram:
                 raise Refused(401, "Unauthorized")
             fields, files = await read(request)
             call = Received(method=request.match_info["method"], fields=fields, files=files)
+            self.calls.append(call)
             fault = next((f for f in self._faults if f.method == call.method), None)
             if fault is None:
                 return web.json_response({"ok": True, "result": await self._carry_out(call)})
             fault.times -= 1
             if not fault.times:
                 self._faults.remove(fault)
-            await asyncio.sleep(fault.wait_s)
+            if fault.may:
+                await fault.may.wait()
             if fault.done:
                 await self._carry_out(call)
-            else:
-                self.calls.append(call)
             if fault.refused is None:
                 assert request.transport is not None
                 request.transport.abort()
@@ -236,7 +239,6 @@ class FakeTelegram:
         return web.json_response(Refused(404, "Not Found").answer, status=404)
 
     async def _carry_out(self, call: Received) -> Any:
-        self.calls.append(call)
         method, fields = call.method, call.fields
         if method not in METHODS:
             raise Refused(404, "Not Found")

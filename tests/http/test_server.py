@@ -1,6 +1,7 @@
 """Requests at a door and at a page, against a wire that counts: one write an answer, in order, and none is lost."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -44,13 +45,14 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.writes: list[bytes] = []
         self.closed = False
+        self.closed_s = 0.0  # time.monotonic()
 
     def write(self, data: Any) -> None:
         assert not self.closed
         self.writes.append(bytes(data))
 
     def close(self) -> None:
-        self.closed = True
+        self.closed, self.closed_s = True, time.monotonic()
 
     def is_closing(self) -> bool:
         return self.closed
@@ -264,11 +266,14 @@ async def test_what_is_asked_at_the_end_is_still_answered() -> None:
 async def test_a_connection_is_closed_once_it_was_idle_for_long(ask: bytes) -> None:
     protocol, wire = connected(PAGE, timeout_keep_alive=0.2)
     for _ in range(3):
+        asked_s = time.monotonic()
         protocol.data_received(ask)
         await asyncio.sleep(0.12)
-        assert not wire.closed  # it was asked anew each time
-    await asyncio.sleep(0.15)
+        if wire.closed:  # this machine stood still
+            break
+    await asyncio.sleep(0.3)
     assert wire.closed
+    assert wire.closed_s - asked_s > 0.19  # since it was asked last, not first; timers count in milliseconds
 
 
 async def test_a_connection_is_not_idle_while_its_answer_is_made() -> None:
