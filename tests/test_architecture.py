@@ -50,10 +50,11 @@ def test_a_house_that_only_answers_carries_nothing_that_it_seldom_needs(tmp_path
     """In a process of its own, since other tests import all of it: 45 MB that a small machine keeps (decision 0019)."""
     program = """
 import sys
-from api import cli, main
+from api import main
+from api.cli import app, entry, operating
 
-settings = cli._settings()
-cli._brought_up_to_date(settings)
+settings = entry.settings()
+operating._brought_up_to_date(settings)
 house = main.build(settings)
 main.create_app(house)
 library = house.shelf.library

@@ -36,7 +36,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     (folders.words / "topics.yaml").write_text(topics, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GOCUA_DATABASE_URL", f"sqlite:///{tmp_path}/gocua.db")
-    monkeypatch.setattr("api.cli.Folders", lambda: folders)
+    monkeypatch.setattr("api.cli.content.Folders", lambda: folders)
     return folders
 
 

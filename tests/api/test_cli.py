@@ -30,9 +30,9 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     # It would bind every logger of this process for good: no later test could look at what is logged.
-    monkeypatch.setattr("api.cli.logs.start", lambda: None)
+    monkeypatch.setattr("api.logs.start", lambda: None)
     monkeypatch.setenv("GOCUA_DATABASE_URL", f"sqlite:///{tmp_path}/gocua.db")
-    for door in ("api.cli.load", "api.doctor.load"):
+    for door in ("api.cli.content.load", "api.doctor.load"):
         monkeypatch.setattr(door, content)
     return tmp_path
 
