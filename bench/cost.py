@@ -211,7 +211,7 @@ class Side:
         with connection.begin():
             for arrival in arrivals:
                 inbox.put(connection, [arrival], room.now)
-            turns.take(connection, room.desk, room.now)
+            turns.take(connection, room.office, room.now)
             rows, _ = room.sender._round(connection, [], room.now, 256)
         sent = [
             Result(row=row["id"], owner=row["owner"], status=Status.SENT, next_at=room.now, sent_at=room.now,

@@ -25,10 +25,12 @@ async def outage(one: Crowd, begin: Callable[[], None], end: Callable[[], None],
         await asyncio.sleep(OUTAGE_S - 1)
         told = await one.ready(one.ports[0])
         await asyncio.sleep(max(0, begun + OUTAGE_S - time.monotonic()))
+        while not (refused := {status for at, status in one.telegram.refusals if at > begun + 1}):
+            assert time.monotonic() < begun + 30, "nobody was told"
+            await asyncio.sleep(0.05)
         ended = time.monotonic()
         await asyncio.to_thread(end)
         assert (told.status_code, wrong in told.json()["wrong"]) == (503, True), told.json()
-        refused = {status for at, status in one.telegram.refusals if begun + 1 < at < ended}
         assert refused == {503}
         lines = one.written.total()
         while one.written.total() < lines + 10:

@@ -194,14 +194,14 @@ def test_a_conversation_is_taken_by_one_process_at_a_time(pair: tuple[Room, Room
     with one.house.store.engine.begin() as connection:
         inbox.put(connection, [inbox.from_channel(said(one, chat, "menu"), "1") for chat in (TU, NAM)], one.now)
     with one.house.store.engine.begin() as connection:
-        assert turns.take(connection, one.desk, one.now, f"telegram:{TU}").events == 1
+        assert turns.take(connection, one.office, one.now, f"telegram:{TU}").events == 1
         with other.house.store.engine.begin() as connection:
-            assert turns.take(connection, other.desk, other.now).events == 1  # the other resident's
+            assert turns.take(connection, other.office, other.now).events == 1  # the other resident's
         with other.house.store.engine.begin() as connection:
-            none = turns.take(connection, other.desk, other.now)
+            none = turns.take(connection, other.office, other.now)
             assert (none.events, none.elsewhere) == (0, True)
     with other.house.store.engine.begin() as connection:
-        assert turns.take(connection, other.desk, other.now).events == 0
+        assert turns.take(connection, other.office, other.now).events == 0
     assert len(one.rows(sa.select(OUTBOX.c.id))) == 4
 
 
@@ -215,13 +215,13 @@ def test_behind_a_full_load_of_another_process_the_next_is_taken(pair: tuple[Roo
         connection.execute(CONVERSATION.insert(), talks)
         inbox.put(connection, [inbox.from_channel(said(one, 3000 + n, f"{n}"), f"m{n}") for n in many], one.now)
     with one.house.store.engine.connect() as first, first.begin():
-        turns._take(first, one.desk, one.now, "", mine := Batch())
+        turns._take(first, one.office, one.now, "", mine := Batch())
         with other.house.store.engine.begin() as second:
-            turns._take(second, other.desk, other.now, "", theirs := Batch())
+            turns._take(second, other.office, other.now, "", theirs := Batch())
             third = Batch()
-            turns._take(second, other.desk, other.now, "", third)
+            turns._take(second, other.office, other.now, "", third)
             fourth = Batch()
-            turns._take(second, other.desk, other.now, "", fourth)
+            turns._take(second, other.office, other.now, "", fourth)
     assert (mine.events, theirs.events, third.events, fourth.events) == (turns.MOST_EVENTS,) * 3 + (0,)
     assert (mine.more, theirs.more, fourth.more) == (True, True, False)
 
