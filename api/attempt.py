@@ -33,7 +33,7 @@ MOST_TRIES, MOST_RAISED = 14, 6
 #: a message of unknown fate that cannot be asked about is sent again for so long: each time it may come once more
 BLINDLY = timedelta(minutes=2)
 
-_talk = ConversationRow.__table__  # type: ignore[attr-defined]
+_talk = ConversationRow.__table__
 _HEARD = Prepared(sa.select(_talk.c.heard_at).where(_talk.c.key == sa.bindparam("key")))
 
 

@@ -24,8 +24,8 @@ LINK_HOURS = 24
 SITTING_DAYS = 30
 SIGN_IN_PATH = "/team/sign-in"
 
-_sign_in = SignIn.__table__  # type: ignore[attr-defined]
-_member = MemberTable.__table__  # type: ignore[attr-defined]
+_sign_in = SignIn.__table__
+_member = MemberTable.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,10 +81,10 @@ TRIES = 3
 RETRY = timedelta(milliseconds=60)
 MOST_WAIT = timedelta(minutes=5)
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_miss = Miss.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
+_conversation = ConversationRow.__table__
+_outbox = Outbox.__table__
+_miss = Miss.__table__
 
 #: kinds of events that are no part of a talk
 _BESIDE = {"Reached", "Undelivered", "HeldWords", *(cls.__name__ for cls in get_args(CaseEvent))}

@@ -17,11 +17,11 @@ from bot.handoff import Hours
 from bot.library import Library
 from bot.said import VIETNAM
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_team = Team.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_member = Member.__table__
+_team = Team.__table__
+_outbox = Outbox.__table__
+_conversation = ConversationRow.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

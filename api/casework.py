@@ -28,14 +28,14 @@ MOST_OWN_REPLIES = 40
 #: how a visit ended
 Result = Literal["done", "missed"]
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_note = TeamNote.__table__  # type: ignore[attr-defined]
-_canned = CannedReply.__table__  # type: ignore[attr-defined]
-_colleague = Colleague.__table__  # type: ignore[attr-defined]
-_visit = Visit.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_note = TeamNote.__table__
+_canned = CannedReply.__table__
+_colleague = Colleague.__table__
+_visit = Visit.__table__
+_member = Member.__table__
+_inbox = Inbox.__table__
+_offer = Offer.__table__
 
 
 # --- among the team --------------------------------------------------------------------------------------------------

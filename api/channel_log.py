@@ -41,7 +41,7 @@ _TELLING = frozenset({
 _MADE = frozenset({"result", "data", "recipient"})
 _TELLING_OF_MADE = frozenset({"expired_date", "message_id", "quota", "quota_type", "remain", "total"})
 
-_row = ChannelLogRow.__table__  # type: ignore[attr-defined]
+_row = ChannelLogRow.__table__
 _WRITE = Prepared(_row.insert())
 
 

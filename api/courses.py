@@ -16,8 +16,8 @@ from bot.flow import Choose, Flow, Say
 from bot.library import Library
 from bot.model import CourseOpened, Quizzed
 
-_certificate = Certificate.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
+_certificate = Certificate.__table__
+_member = Member.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,9 @@ from api.tables import Leave, Member, Team
 from bot.library import Library
 from bot.said import VIETNAM
 
-_member = Member.__table__  # type: ignore[attr-defined]
-_team = Team.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
+_member = Member.__table__
+_team = Team.__table__
+_leave = Leave.__table__
 
 ROLES = {"member": "Thành viên", "lead": "Trưởng nhóm"}
 MOST_CAPACITY = 50

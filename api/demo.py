@@ -14,8 +14,8 @@ from api.tables import Member, Team
 from knowledge.hamlets import hamlet_key
 from knowledge.places import Commune, Gazetteer
 
-_team = Team.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
+_team = Team.__table__
+_member = Member.__table__
 
 #: communes of the former Bình Dương (province 79 today) and of Đồng Tháp (82), each with the hamlets that have a team
 COMMUNES: dict[str, tuple[str, ...]] = {

@@ -32,15 +32,15 @@ from bot.model import (
 )
 from bot.said import which_day
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
-_team = Team.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_offer = Offer.__table__
+_member = Member.__table__
+_leave = Leave.__table__
+_team = Team.__table__
+_log = Log.__table__
+_timer = Timer.__table__
+_outbox = Outbox.__table__
+_conversation = ConversationRow.__table__
 _OPEN_CASE = Prepared(_case.insert().returning(*_case.c))
 _OF_CHAT = Prepared(sa.select(_member.c.id).where(_member.c.telegram_chat == sa.bindparam("chat")))
 

@@ -15,11 +15,11 @@ from api.tables import Hamlet, HamletAlias, Leave, Member, Moment, Team
 from knowledge.hamlets import hamlet_key, hamlet_name, without_kind
 from knowledge.search import PERSON_TOPIC, TOPICS
 
-_team = Team.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_hamlet = Hamlet.__table__  # type: ignore[attr-defined]
-_alias = HamletAlias.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
+_team = Team.__table__
+_member = Member.__table__
+_hamlet = Hamlet.__table__
+_alias = HamletAlias.__table__
+_leave = Leave.__table__
 
 #: what a team is, and how pages say it
 KINDS = {

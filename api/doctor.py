@@ -45,7 +45,7 @@ def zalo_keys(settings: Settings) -> Mapping[str, ZaloKeys]:
     """The keys to the Official Accounts as the database has them; {} when it has none yet."""
     if settings.database_file and not settings.database_file.exists():
         return {}
-    key, talk = ZaloKey.__table__, ConversationRow.__table__  # type: ignore[attr-defined]
+    key, talk = ZaloKey.__table__, ConversationRow.__table__
     engine = sa.create_engine(settings.database_url)
     try:
         with engine.connect() as connection:

@@ -18,8 +18,8 @@ from bot import record
 from bot.channel import Call, Channel, Outgoing, SendError, Touched
 from bot.model import Reply
 
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_outbox = Outbox.__table__
+_inbox = Inbox.__table__
 _ASKED = (
     _outbox.update()
     .where(

@@ -43,8 +43,8 @@ SWEEP_EVERY = timedelta(hours=24)
 #: how the ref of a file begins that is no id of Telegram's and no media id
 _ADDRESS = ("https://", "http://")
 
-_wanted = WantedFile.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_wanted = WantedFile.__table__
+_inbox = Inbox.__table__
 _INSERT = {
     "sqlite": sqlite.insert(_wanted).on_conflict_do_nothing(index_elements=["id"]),
     "postgresql": postgresql.insert(_wanted).on_conflict_do_nothing(index_elements=["id"]),

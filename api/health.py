@@ -27,7 +27,7 @@ ANSWER_S = 3.0
 #: with less free space the next burst may fill the disk
 LEAST_FREE_BYTES = 200 * 1024 * 1024
 
-_pause = Pause.__table__  # type: ignore[attr-defined]
+_pause = Pause.__table__
 
 
 def router(house: House) -> APIRouter:

@@ -16,8 +16,8 @@ AGAIN = "(sửa lại) "
 #: nobody writes more than this within the time that words are held
 MOST_HELD = 50
 
-_timer = Timer.__table__  # type: ignore[attr-defined]
-_addressed = Addressed.__table__  # type: ignore[attr-defined]
+_timer = Timer.__table__
+_addressed = Addressed.__table__
 
 
 def case_of(connection: sa.Connection, chat: str, message_id: str) -> int | None:

@@ -19,9 +19,9 @@ from api.tables import Hamlet, Member, Team
 from knowledge.hamlets import hamlet_key
 from knowledge.places import Gazetteer
 
-_team = Team.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_hamlet = Hamlet.__table__  # type: ignore[attr-defined]
+_team = Team.__table__
+_member = Member.__table__
+_hamlet = Hamlet.__table__
 
 #: what a team is called whose name nobody wrote
 _CALLED = {

@@ -15,7 +15,7 @@ from bot import record
 from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 
 _PUT = "inbox put"  # in what SQLAlchemy keeps beside a connection
-_TABLE = Inbox.__table__  # type: ignore[attr-defined]
+_TABLE = Inbox.__table__
 #: word for word the conditions of the indexes of open events: SQLite takes one for no other. By the second they are met
 #: in their order, and by nothing else: PostgreSQL would go through all of them to look for those of a talk
 OPEN = _TABLE.c.done_at.is_(None)

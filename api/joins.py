@@ -25,11 +25,11 @@ CODE_MINUTES = 10
 #: somebody with a thousand chats from guessing: sixty of 34 million
 MOST_WRONG, MOST_WRONG_OF_ALL = 5, 60
 
-_joined = Joined.__table__  # type: ignore[attr-defined]
-_code = JoinCode.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
+_joined = Joined.__table__
+_code = JoinCode.__table__
+_case = Case.__table__
+_conversation = ConversationRow.__table__
+_log = Log.__table__
 _KEY = sa.bindparam("key", type_=sa.String)
 _OTHERS = Prepared(
     sa.select(_joined.c.conversation)

@@ -16,8 +16,8 @@ from api.prepared import Prepared
 from api.tables import Log, Timer
 
 _HERE = "later"  # in what SQLAlchemy keeps beside a connection
-_log = Log.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
+_log = Log.__table__
+_timer = Timer.__table__
 
 _WRITE_LOG = Prepared(_log.insert())
 _UNSET = Prepared(_timer.delete().where(Among(_timer.c.key, "keys")))

@@ -10,9 +10,9 @@ from api.prepared import Prepared
 from api.tables import Case, Member, Offer
 from bot.model import Inbound, OfferExpired, Reached
 
-_member = Member.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
+_member = Member.__table__
+_case = Case.__table__
+_offer = Offer.__table__
 
 
 _OF_CHATS = Prepared(sa.select(_member.c.telegram_chat, _member.c.id).where(Among(_member.c.telegram_chat, "chats")))

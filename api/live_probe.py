@@ -26,8 +26,8 @@ LOOK_EVERY_S = 1.0
 #: so long the operator has for one thing on their phone
 WAIT_S = 180.0
 
-_log = ChannelLogRow.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_log = ChannelLogRow.__table__
+_inbox = Inbox.__table__
 
 
 class ProbeError(ValueError):

@@ -280,7 +280,7 @@ def _bases(settings: Settings) -> Mapping[str, str]:
 
 def _hamlets(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
     """The hamlets that have a team, by commune, in the order of the directory."""
-    team = Team.__table__  # type: ignore[attr-defined]
+    team = Team.__table__
     rows = connection.execute(sa.select(team.c.commune, team.c.hamlet).where(team.c.hamlet != "").order_by(team.c.id))
     found: dict[str, tuple[str, ...]] = {}
     for commune, hamlet in rows:

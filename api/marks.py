@@ -25,10 +25,10 @@ from bot.model import Reached, Undelivered
 #: what a process that died had on the wire may be so far from landing, or from being written down
 LANDS = timedelta(seconds=0.5)
 
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
-_pause = Pause.__table__  # type: ignore[attr-defined]
+_outbox = Outbox.__table__
+_conversation = ConversationRow.__table__
+_case = Case.__table__
+_pause = Pause.__table__
 _earlier = _outbox.alias("earlier")
 _other = _outbox.alias("other")
 
@@ -102,14 +102,14 @@ _MARK = Prepared(
     .returning(*(_outbox.c[name] for name in _TRIED))
 )  # fmt: skip
 #: of a row found by its key: see outbox.IS_QUEUED
-_STATUS = _outbox.c.status + sa.text("0")
+_status = _outbox.c.status + sa.text("0")
 #: of what we began ourselves, under the name of then
 _SETTLE = Prepared(
     _outbox.update()
     .where(_outbox.c.id == sa.bindparam("row"), sa.or_(
-        sa.and_(sa.text("1") == _STATUS, _outbox.c.owner == sa.bindparam("by")),
+        sa.and_(_status == sa.text("1"), _outbox.c.owner == sa.bindparam("by")),
         # it arrived: that is so even if another process has taken it over meanwhile
-        sa.and_(sa.text("2") > _STATUS, sa.bindparam("status", type_=sa.Integer) == sa.text("2")),
+        sa.and_(_status < sa.text("2"), sa.bindparam("status", type_=sa.Integer) == sa.text("2")),
     ))
     .values(status=sa.bindparam("status"), next_at=sa.bindparam("next_at"), remote_id=sa.bindparam("remote_id"),
             quota=sa.bindparam("quota"), error=sa.bindparam("error"), sent_at=sa.bindparam("sent_at"),

@@ -33,8 +33,8 @@ _UNREAD = "Dạ con không mở được hình này. Bác chụp lại hoặc g�
 #: names that this store gives: whatever else lies in the folder is not ours to remove
 _OURS = re.compile(r"[A-Za-z0-9_-]{20,64}\.[a-z0-9]{2,5}")
 
-_media = Media.__table__  # type: ignore[attr-defined]
-_wanted = WantedFile.__table__  # type: ignore[attr-defined]
+_media = Media.__table__
+_wanted = WantedFile.__table__
 _INSERT = {
     "sqlite": sqlite.insert(_media).on_conflict_do_nothing(index_elements=["id"]),
     "postgresql": postgresql.insert(_media).on_conflict_do_nothing(index_elements=["id"]),

@@ -25,9 +25,9 @@ from bot.model import (
     Undelivered,
 )
 
-_member = Member.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_member = Member.__table__
+_case = Case.__table__
+_inbox = Inbox.__table__
 
 _OF_TOPIC = Prepared(sa.select(_case).where(_case.c.topic_thread == sa.bindparam("thread")))
 

@@ -103,7 +103,7 @@ def _lines(rows: Sequence[Sequence[str]], header_at: int, columns: Sequence[Colu
 
 
 def _xlsx_rows(path: Path) -> list[list[str]]:
-    import openpyxl  # type: ignore[import-untyped] # here: 8 MB that the service seldom needs
+    import openpyxl  # here: 8 MB that the service seldom needs
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -155,7 +155,7 @@ def write_template(path: Path) -> None:
     if path.suffix.lower() != ".xlsx":
         raise MembersFileError(f"{path.name}: đặt tên kết thúc bằng .xlsx hoặc .csv.")
     import openpyxl
-    from openpyxl.styles import Font  # type: ignore[import-untyped]
+    from openpyxl.styles import Font
 
     book = openpyxl.Workbook()
     members, notes = book.active, book.create_sheet("Cách ghi")

@@ -24,9 +24,9 @@ TALK = "desk:day"
 #: cases with a button in one message; of the others the number is told
 MOST_NAMED = 5
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_member = Member.__table__
+_timer = Timer.__table__
 
 
 def set_clock(connection: sa.Connection, hours: Hours, now: datetime) -> None:

@@ -28,12 +28,12 @@ from bot.model import (
 )
 from bot.said import VIETNAM, when_promised
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
-_team = Team.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_offer = Offer.__table__
+_member = Member.__table__
+_leave = Leave.__table__
+_team = Team.__table__
+_timer = Timer.__table__
 
 
 _OPEN_OFFERS = (

@@ -20,7 +20,7 @@ NAME = "zalo_oa"
 #: chats asked about since the start; beyond it the oldest may be asked about once more
 MOST_REMEMBERED = 10_000
 
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_conversation = ConversationRow.__table__
 
 
 async def run(house: House, carrier: Carrier) -> None:

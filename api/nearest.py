@@ -19,9 +19,9 @@ from api.tables import Case, Leave, Member, Moment
 from bot.handoff import Candidate, Rung
 from bot.said import VIETNAM
 
-_member = Member.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
+_member = Member.__table__
+_leave = Leave.__table__
+_case = Case.__table__
 
 #: how far around the spot is searched, one circle after another, in kilometres; beyond the last one nobody is near
 CIRCLES_KM = (10.0, 30.0)

@@ -42,15 +42,15 @@ LOOK_AGAIN_S, LOOK_SOON_S = 1.0, 0.25
 Reason = Literal["not_asked", "said_no", "other_topic", "other_channel", "off", "blocked", "window", "other_chat"]
 State = Literal["draft", "asked", "returned", "approved", "stopped", "done"]
 
-_notice = Notice.__table__  # type: ignore[attr-defined]
-_to = NoticeTo.__table__  # type: ignore[attr-defined]
-_reader = Reader.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_joined = Joined.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
-_member = MemberTable.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_notice = Notice.__table__
+_to = NoticeTo.__table__
+_reader = Reader.__table__
+_conversation = ConversationRow.__table__
+_joined = Joined.__table__
+_outbox = Outbox.__table__
+_log = Log.__table__
+_member = MemberTable.__table__
+_inbox = Inbox.__table__
 _BY_NAME = {one.name: one for one in CHANNELS}
 #: one resident, however many chats of theirs are joined
 _RESIDENT = sa.func.coalesce(_joined.c.resident, _to.c.conversation).label("resident")
@@ -188,7 +188,7 @@ def held(connection: sa.Connection, found: Audience, draft: Draft, now: datetime
 
 
 def _of_place(library: Library, draft: Draft) -> sa.Select[Any]:
-    about = sa.literal(True)
+    about: sa.ColumnElement[bool] = sa.literal(True)
     if draft.topic:
         flows = [flow.id for flow in library.of_topic(draft.topic)]
         asked = sa.select(_log.c.conversation).where(

@@ -16,7 +16,7 @@ from bot.model import Attachment, Choice, Reply
 #: how a row stands to the topic of its case in the team's group: not at all, in it, or what is done to the topic itself
 Topic = Literal["", "in", "open", "again", "done"]
 
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_outbox = Outbox.__table__
 
 
 class Status(IntEnum):

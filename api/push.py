@@ -48,10 +48,10 @@ _PRIVATE = frozenset({"local", "internal", "localhost", "lan", "home", "corp", "
 
 Fate = Literal["told", "gone", "later"]
 
-_push = PushSubscription.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_push = PushSubscription.__table__
+_offer = Offer.__table__
+_case = Case.__table__
+_inbox = Inbox.__table__
 
 
 class PushRefused(Exception):

@@ -32,17 +32,17 @@ PAUSE_S = 0.02
 #: used or expired links are of no use to anybody
 LINKS_KEPT = timedelta(days=30)
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
-_miss = Miss.__table__  # type: ignore[attr-defined]
-_media = Media.__table__  # type: ignore[attr-defined]
-_addressed = Addressed.__table__  # type: ignore[attr-defined]
-_note = TeamNote.__table__  # type: ignore[attr-defined]
-_visit = Visit.__table__  # type: ignore[attr-defined]
-_held = HeldWebhook.__table__  # type: ignore[attr-defined]
-_sign_in = SignIn.__table__  # type: ignore[attr-defined]
-_code = JoinCode.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
+_outbox = Outbox.__table__
+_case = Case.__table__
+_miss = Miss.__table__
+_media = Media.__table__
+_addressed = Addressed.__table__
+_note = TeamNote.__table__
+_visit = Visit.__table__
+_held = HeldWebhook.__table__
+_sign_in = SignIn.__table__
+_code = JoinCode.__table__
 
 
 async def run(house: House) -> None:

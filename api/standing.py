@@ -17,10 +17,10 @@ from api.tables import Case, Inbox, Outbox, Timer
 #: nobody needs to know how much more than this waits, and counting it would add to the trouble
 MOST_COUNTED = 100_000
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_timer = Timer.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
+_outbox = Outbox.__table__
+_timer = Timer.__table__
+_case = Case.__table__
 _before = _inbox.alias("before")
 _earlier = _outbox.alias("earlier")
 

@@ -32,7 +32,7 @@ SKIPPED = "Bỏ qua"
 #: what a cell must not begin with, lest a table program takes it for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-_answer = SurveyAnswer.__table__  # type: ignore[attr-defined]
+_answer = SurveyAnswer.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +192,7 @@ def as_csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def as_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
-    from openpyxl import Workbook  # type: ignore[import-untyped] # here: 8 MB that the service seldom needs
+    from openpyxl import Workbook  # here: 8 MB that the service seldom needs
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Trả lời")

@@ -8,8 +8,9 @@ Nothing here reads or writes.
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -73,6 +74,8 @@ metadata = MetaData(
 
 class Table(SQLModel):
     metadata = metadata
+    if TYPE_CHECKING:
+        __table__: ClassVar[sa.Table]
 
 
 def _id() -> Any:

@@ -20,8 +20,8 @@ Who = Literal["resident", "bot", "member"]
 Fate = Literal["stored", "waiting", "sent", "failed", "unknown"]
 _FATES: dict[int, Fate] = {0: "waiting", 1: "waiting", 2: "sent", 3: "unknown", 4: "failed", 5: "failed"}
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
+_outbox = Outbox.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

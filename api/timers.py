@@ -22,7 +22,7 @@ LOOK_AGAIN_S = 1.0
 #: and how often it sees to it that no case was left without a timer
 KEEP_EVERY = timedelta(minutes=10)
 
-_timer = Timer.__table__  # type: ignore[attr-defined]
+_timer = Timer.__table__
 _DUE = (
     sa.select(_timer.c.key)
     .where(_timer.c.due_at <= sa.bindparam("now"))

@@ -8,8 +8,8 @@ from api.outbox import Status
 from api.tables import Inbox, Outbox
 from bot.said import VIETNAM
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
+_outbox = Outbox.__table__
 
 
 def lines(connection: sa.Connection, event_id: int) -> list[str]:

@@ -36,8 +36,8 @@ MOST_EVENTS, MOST_READ = 64, 128
 LOOK_AGAIN_S = 0.25
 LOOK_SOON_S = 0.01
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
+_conversation = ConversationRow.__table__
 
 _first = _inbox.alias("first")
 _OPEN = Prepared(

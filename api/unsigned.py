@@ -28,7 +28,7 @@ KEPT = timedelta(days=3)
 MOST_BYTES = 64 * 1024
 MOST_ROWS = 2000
 
-_held = HeldWebhook.__table__  # type: ignore[attr-defined]
+_held = HeldWebhook.__table__
 
 
 async def keep(house: House, name: str, webhook: Webhook) -> None:

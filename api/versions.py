@@ -11,8 +11,8 @@ from api.tables import ConversationRow, FlowVersion
 from bot.flow import Flow
 from bot.library import Version
 
-_version = FlowVersion.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_version = FlowVersion.__table__
+_conversation = ConversationRow.__table__
 
 
 def keep(connection: sa.Connection, flows: Iterable[Flow], now: datetime) -> None:

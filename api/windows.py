@@ -9,7 +9,7 @@ from bot.capabilities import CHANNELS
 from bot.channel import open_until
 from bot.said import VIETNAM
 
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_conversation = ConversationRow.__table__
 _BY_NAME = {one.name: one for one in CHANNELS}
 
 

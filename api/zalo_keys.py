@@ -33,7 +33,7 @@ LOOK_S = 20.0
 #: with less than this to live a key is renewed in haste
 LITTLE_LEFT = timedelta(hours=1)
 
-_key = ZaloKey.__table__  # type: ignore[attr-defined]
+_key = ZaloKey.__table__
 
 
 class Keyring:

@@ -52,7 +52,7 @@ async def measure(url: str, folder: Path, waiting: int, rate: float, seconds: fl
     """`slow` is with the messages waiting. And how many of them wait at the end."""
     spell = Spell()
     nowhere = f"http://127.0.0.1:{free_port()}"
-    away = {"zalo_bot_token": "1:khong-ai", "zalo_bot_secret": "tam-ky-tu", "zalo_bot_api": nowhere}
+    away: dict[str, Any] = {"zalo_bot_token": "1:khong-ai", "zalo_bot_secret": "tam-ky-tu", "zalo_bot_api": nowhere}
     async with crowd(url, folder, **away) as one:
         answers = Answers(one)
         chats = range(FIRST_CHAT, FIRST_CHAT + RESIDENTS)

@@ -22,6 +22,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from knowledge.text import fold
 
@@ -49,6 +50,7 @@ GLUED_TYPES = {
 }
 
 Row = tuple[str, ...]
+Unit = dict[str, Any]  # as the packages have it
 
 
 def main() -> None:
@@ -136,7 +138,7 @@ def dated(code: str, now: str, before: str, rest: Row, since: str | None) -> lis
     return [(code, old_kind, old_name, *rest, REFORM_DATE, since), (code, kind, name, *rest, since, "")]
 
 
-def province_rows(provinces: dict, today: list[dict], since: dict[str, str]) -> tuple[Row, list[Row]]:
+def province_rows(provinces: dict[str, Any], today: list[Unit], since: dict[str, str]) -> tuple[Row, list[Row]]:
     before = {unit["provinceCode"]: unit["province"] for unit in today}
     rows: list[Row] = []
     for code, unit in sorted(provinces.items()):
@@ -144,7 +146,7 @@ def province_rows(provinces: dict, today: list[dict], since: dict[str, str]) -> 
     return ("code", "type", "name", "valid_from", "valid_to"), rows
 
 
-def commune_rows(communes: dict, today: list[dict], corrections: dict) -> tuple[Row, list[Row]]:
+def commune_rows(communes: dict[str, Any], today: list[Unit], corrections: dict[str, Any]) -> tuple[Row, list[Row]]:
     before = {unit["wardCode"]: unit for unit in today}
     points = dict(corrections["point"])
     since = dict(corrections["type-since"])
@@ -172,7 +174,9 @@ def old_unit_rows(legacy: list[dict[str, str]]) -> dict[str, tuple[Row, list[Row
     }
 
 
-def pair_rows(converter: dict, today: list[dict], legacy: list[dict], corrections: dict) -> tuple[Row, list[Row]]:
+def pair_rows(
+    converter: dict[str, Any], today: list[Unit], legacy: list[Unit], corrections: dict[str, Any]
+) -> tuple[Row, list[Row]]:
     new_code = {(unit["provinceKey"], unit["wardKey"]): unit["wardCode"] for unit in today}
     by_key: dict[str, list[str]] = defaultdict(list)
     for unit in legacy:
@@ -187,7 +191,7 @@ def pair_rows(converter: dict, today: list[dict], legacy: list[dict], correction
     pairs -= set(corrections["not-a-pair"])
     pairs |= set(corrections["pair"])
     land_only = set(corrections["land-only"])
-    rows = [(old, new, "0" if (old, new) in land_only else "1") for old, new in sorted(pairs)]
+    rows: list[Row] = [(old, new, "0" if (old, new) in land_only else "1") for old, new in sorted(pairs)]
     return ("old_code", "new_code", "carries_residents"), rows
 
 

@@ -29,7 +29,7 @@ CALM_S = 3.0
 DISK_BYTES = 64 * 1024 * 1024
 
 
-async def meets(one: Crowd, what: str, lasts_s: float, begin: Callable[[], None], end: Callable[[], None]) -> bool:
+async def meets(one: Crowd, what: str, lasts_s: float, begin: Callable[[], object], end: Callable[[], object]) -> bool:
     """One fault, from before it begins until all is done. Prints what came of it; whether all was well."""
     before, refused = one.tally(), len(one.telegram.refusals)
     async with one.writing():
@@ -69,8 +69,8 @@ async def postgres(lasts_s: float) -> bool:
             await one.begin()
             loop = asyncio.get_running_loop()
 
-            def on_line(change: Callable[[], None]) -> Callable[[], None]:
-                return lambda: loop.call_soon_threadsafe(change) and None
+            def on_line(change: Callable[[], object]) -> Callable[[], object]:
+                return lambda: loop.call_soon_threadsafe(change)
 
             faults = {
                 "PostgreSQL killed": (lambda: server.kill(signal.SIGKILL), server.start),

@@ -41,10 +41,7 @@ WARM_UP = 50
 #: the machine may be shared: the same questions are asked so often
 ROUNDS = 5
 DAY, NIGHT = 30, 1  # percent on duty
-_team, _member, _case, _leave, _log = (
-    table.__table__
-    for table in (Team, Member, Case, Leave, Log)  # type: ignore[attr-defined]
-)
+_team, _member, _case, _leave, _log = (table.__table__ for table in (Team, Member, Case, Leave, Log))
 
 
 def main() -> None:
@@ -86,7 +83,7 @@ def postgres() -> Iterator[str]:
 
 
 def measure(title: str, url: str, gazetteer: Gazetteer, members: int, queries: int) -> None:
-    store = Store(Settings(_env_file=None, database_url=url))  # type: ignore[call-arg]
+    store = Store(Settings(_env_file=None, database_url=url))
     metadata.create_all(store.engine)
     began = time.perf_counter()
     spots = fill(store.engine, gazetteer, members)
@@ -106,7 +103,7 @@ def fill(engine: sa.Engine, gazetteer: Gazetteer, members: int) -> list[tuple[Co
     weights = [chance.lognormvariate(0, 0.6) for _ in communes]
     drawn = [*communes, *chance.choices(communes, weights, k=max(0, members * TEAMS // MEMBERS - len(communes)))]
     spots: list[tuple[Commune, str]] = []
-    numbers = Counter()
+    numbers: Counter[str] = Counter()
     teams, rows = [], []
     for team_id, commune in enumerate(drawn, start=1):
         numbers[commune.code] += 1
@@ -223,7 +220,7 @@ def race(url: str, store: Store, spots: list[tuple[Commune, str]]) -> None:
     won, lost = [0] * RACERS, [0] * RACERS
 
     def run(racer: int) -> None:
-        own = Store(Settings(_env_file=None, database_url=url))  # type: ignore[call-arg]
+        own = Store(Settings(_env_file=None, database_url=url))
         while (turn := next(turns)) < CLAIMS:
             tried: set[int] = set()
             while True:
@@ -238,7 +235,8 @@ def race(url: str, store: Store, spots: list[tuple[Commune, str]]) -> None:
                     if desk.take(connection, first + turn // 2, member_id, NOW):
                         won[racer] += 1
                         break
-                    if cases.find(connection, first + turn // 2)["holder_id"] is not None:
+                    case = cases.find(connection, first + turn // 2)
+                    if case is not None and case["holder_id"] is not None:
                         lost[racer] += 1
                         break
         own.stop()

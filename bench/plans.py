@@ -137,11 +137,11 @@ def play(room: Room, notice_id: int) -> None:
         notices.is_any_due(connection, room.now)
         notices.give(connection, HOURS, {"telegram"}, room.now)
         outbox.on_the_wire(connection, "telegram", GROUP)
-        for chat in (GROUP, str(RESIDENT)):
-            unsure = {"id": 1, "channel": "telegram", "chat": chat, "marked_at": room.now, "body": {}}
+        for where in (GROUP, str(RESIDENT)):
+            unsure = {"id": 1, "channel": "telegram", "chat": where, "marked_at": room.now, "body": {}}
             fate._seen_ids(connection, unsure)
-            cases.words_of(connection, f"telegram:{chat}", "1")
-            threads.thread(connection, f"telegram:{chat}")
+            cases.words_of(connection, f"telegram:{where}", "1")
+            threads.thread(connection, f"telegram:{where}")
     room.sender._swept_at = float("-inf")
     room.run()
     store.read_now(lambda c: (standing.way(c, room.now), standing.cases(c, room.now)))
@@ -199,7 +199,7 @@ def _whole_in_sqlite(connection: sa.Connection, large: set[str], statement: str,
     aliases = {alias: table for table, alias in re.findall(r"(\w+) AS (\w+)", statement)}
     for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values):
         found = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", row[3])
-        if found and aliases.get(found[1], found[1]).strip('"') in large and found[2] not in _OPEN:
+        if found and str(aliases.get(found[1], found[1])).strip('"') in large and found[2] not in _OPEN:
             yield row[3]
 
 

@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,7 @@ REFUSED, UNKNOWN, SLOW = 0.03, 0.005, 0.05
 RESTART_EVERY = timedelta(hours=7)
 
 _case, _conversation, _inbox, _log, _member, _offer, _outbox, _timer = (
-    table.__table__  # type: ignore[attr-defined]
-    for table in (Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Timer)
+    table.__table__ for table in (Case, ConversationRow, Inbox, Log, Member, Offer, Outbox, Timer)
 )
 _TALK = sa.select(_conversation.c.epoch, _conversation.c.state).where(_conversation.c.key == sa.bindparam("key"))
 #: each database row that would be a fault is found by the database itself: usually there is none to read
@@ -111,7 +111,7 @@ class Town:
         self.numbers = count(1)
         self.faults = Faults()
         #: what people will do: (when, order, act)
-        self.plans: list[tuple[datetime, int, Callable[[], None]]] = []
+        self.plans: list[tuple[datetime, int, Callable[[], object]]] = []
         self.arrivals: list[inbox.Arrival] = []
         self.writes: list[Callable[[sa.Connection], object]] = []
         self.hours = Hours()
@@ -124,15 +124,15 @@ class Town:
         for one in self.residents.values():
             one.begin()
         for member_id in self.members.values():
-            self.at(self._some_morning(), lambda one=member_id: self.goes_away(one))
+            self.at(self._some_morning(), partial(self.goes_away, member_id))
         self.restarts = 0
 
     # --- time ---
 
-    def at(self, when: datetime, act: Callable[[], None]) -> None:
+    def at(self, when: datetime, act: Callable[[], object]) -> None:
         heapq.heappush(self.plans, (when, next(self.numbers), act))
 
-    def within(self, low_minutes: float, high_minutes: float, act: Callable[[], None]) -> None:
+    def within(self, low_minutes: float, high_minutes: float, act: Callable[[], object]) -> None:
         self.at(self.now + timedelta(minutes=self.chance.uniform(low_minutes, high_minutes)), act)
 
     def awake(self, when: datetime) -> datetime:
@@ -210,7 +210,7 @@ class Town:
             self.at(back, lambda: self.writes.append(lambda c: desk.set_duty(c, member_id, True, self.now)))
         else:
             self.says(chat, f"nghỉ đến {back.astimezone(VIETNAM):%d/%m}")
-            self.at(back, lambda: self.says(chat, "đi làm lại") and None)
+            self.at(back, lambda: self.says(chat, "đi làm lại"))
         self.at(back + timedelta(days=self.chance.uniform(1, 4)), lambda: self.goes_away(member_id))
 
     def _some_morning(self) -> datetime:
@@ -342,7 +342,7 @@ class Resident:
         labels = {one["label"]: f"{menu}.{place}" for place, one in enumerate(choices, 1)}
 
         def soon(choice: str = "", words: str = "") -> None:
-            town.within(0.2, 3, lambda: town.says(self.chat, words, choice or None) and None)
+            town.within(0.2, 3, lambda: town.says(self.chat, words, choice or None))
 
         if "@" in text:
             self._answered()
@@ -382,7 +382,7 @@ class Resident:
         choice = labels["Vẫn chưa xong"] if luck < 0.1 and not self.done else next(iter(labels.values()))
         self.done = True
         if luck < 0.7:
-            town.within(1, 120, lambda: town.says(self.chat, choice=choice) and None)
+            town.within(1, 120, lambda: town.says(self.chat, choice=choice))
 
 
 def reads(town: Town, chat: str, text: str, buttons: list[str], message_id: str) -> None:
@@ -394,7 +394,7 @@ def reads(town: Town, chat: str, text: str, buttons: list[str], message_id: str)
 
     def later(low: float, high: float, act: Callable[[], object]) -> None:
         when = town.awake(town.now + timedelta(minutes=town.chance.uniform(low, high)))
-        town.at(when, lambda: act() and None)
+        town.at(when, act)
 
     if any(one.startswith("away.") for one in buttons):
         if luck < 0.6:
@@ -431,7 +431,7 @@ def _answers(town: Town, chat: str, case_id: int, message_id: str, *, ends: bool
     town.says(chat, f"Dạ Bác bấm nút xanh @m{case_id}.{next(town.numbers)}", reply_to=message_id)
     if ends or town.chance.random() < 0.6:
         when = town.awake(town.now + timedelta(minutes=town.chance.uniform(5, 180)))
-        town.at(when, lambda: town.says(chat, choice=f"close.{case_id}.solved") and None)
+        town.at(when, lambda: town.says(chat, choice=f"close.{case_id}.solved"))
     return True
 
 
@@ -447,7 +447,7 @@ def _settle_members(house: House) -> dict[str, int]:
     with house.store.engine.begin() as connection:
         ids = list(connection.execute(sa.select(_member.c.id).order_by(_member.c.id)).scalars())
         for member_id in ids:
-            one = {"telegram_chat": _chat_of(member_id)}
+            one: dict[str, Any] = {"telegram_chat": _chat_of(member_id)}
             if member_id % 5 == 0:
                 one |= {"duty_from_minute": 8 * 60, "duty_to_minute": 17 * 60}
             connection.execute(_member.update().where(_member.c.id == member_id).values(one))
@@ -489,7 +489,7 @@ def report(town: Town, seconds: float) -> Report:
         for row in connection.execute(told):
             promises[row.case_id] = datetime.fromisoformat(row.detail)
         tapped = sa.select(_offer.c.rung, sa.func.count()).where(_offer.c.answer == "taken").group_by(_offer.c.rung)
-        rungs = {row.rung: row.count for row in connection.execute(tapped)}
+        rungs = {row.rung: int(row[1]) for row in connection.execute(tapped)}
         _look_back(town, connection, cases)
     rungs["own tap"] = logged["taken"] - sum(rungs.values())
     owed = [(case, promises.get(case["id"], town.hours.after(case["opened_at"], PROMISE_MINUTES))) for case in cases]
@@ -536,13 +536,13 @@ def _look_back(town: Town, connection: sa.Connection, cases: Any) -> None:
     off = sa.select(_log.c.member_id, _log.c.at, _log.c.kind, _log.c.id).where(
         _log.c.kind.in_(("duty_on", "duty_off", "leave_taken", "offered"))).order_by(_log.c.id)  # fmt: skip
     away: set[int] = set()
-    for row in connection.execute(off):
-        if row.kind == "offered" and row.member_id in away:
-            town.faults.note("offered to somebody off duty", f"{row.member_id} at {row.at}")
-        if row.kind in ("duty_off", "leave_taken"):
-            away.add(row.member_id)
-        elif row.kind == "duty_on":
-            away.discard(row.member_id)
+    for happened in connection.execute(off):
+        if happened.kind == "offered" and happened.member_id in away:
+            town.faults.note("offered to somebody off duty", f"{happened.member_id} at {happened.at}")
+        if happened.kind in ("duty_off", "leave_taken"):
+            away.add(happened.member_id)
+        elif happened.kind == "duty_on":
+            away.discard(happened.member_id)
     said = connection.execute(sa.select(_log.c.id).where(_log.c.kind == "member_said")).all()
     on_the_way = sa.select(_outbox.c.body, _outbox.c.status).where(_outbox.c.status < 2)
     waiting = [row for row in connection.execute(on_the_way) if row.body.get("author") == "member"]
@@ -556,7 +556,7 @@ def simulate(folder: Path, residents: int, days: int, seed: int) -> Report:
     begun = time.perf_counter()
     clock: list[Town] = []
     settings = Settings(
-        _env_file=None, database_url=f"sqlite:///{folder}/town.db", demo=True, telegram_token="1:none",  # type: ignore[call-arg]
+        _env_file=None, database_url=f"sqlite:///{folder}/town.db", demo=True, telegram_token="1:none",
     )  # fmt: skip
     house = build(settings, lambda: clock[0].now if clock else BEGINS)
     try:

@@ -113,7 +113,7 @@ async def measure(name: str, url: str, processes: int, residents: int, seconds: 
                 talk.cancel()
             ended = await asyncio.gather(*talks, return_exceptions=True)
             for error in ended:
-                if not isinstance(error, asyncio.CancelledError):
+                if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
                     raise error
             await one.quiet()
     updates, took = len(measured.took_s), sorted(measured.took_s)

@@ -28,8 +28,8 @@ _PEOPLE = (
     (HAN, "Võ Ngọc Hân", "chị Hân", "member", LAI_VUNG, "82"),
 )
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_inbox = Inbox.__table__
 
 
 def build(
@@ -37,7 +37,7 @@ def build(
 ) -> tuple[FastAPI, House]:
     """The app and its house, the members entered, no loop running; the caller starts the store."""
     settings = Settings(_env_file=None, database_url=database_url or f"sqlite:///{folder}/gocua.db",
-                        media_folder=str(folder / "media"), public_url=public_url)  # type: ignore[call-arg] # fmt: skip
+                        media_folder=str(folder / "media"), public_url=public_url)  # fmt: skip
     store = Store(settings)
     metadata.create_all(store.engine)
     with store.engine.begin() as connection:
@@ -54,10 +54,10 @@ def enter_members(connection: sa.Connection, now: datetime) -> None:
     """Into an empty directory."""
     team = {"name": "Tổ công nghệ số khu phố 3", "rung": "hamlet", "province": "79", "commune": PHU_LOI,
             "hamlet": "khu phố 3"}  # fmt: skip
-    connection.execute(Team.__table__.insert(), team)  # type: ignore[attr-defined]
+    connection.execute(Team.__table__.insert(), team)
     for number, name, called, role, commune, province in _PEOPLE:
         connection.execute(
-            Member.__table__.insert(),  # type: ignore[attr-defined]
+            Member.__table__.insert(),
             {"id": number, "name": name, "called": called, "role": role, "team_id": 1, "rung": "hamlet", "hamlet": "",
              "commune": commune, "province": province, "lat": 0.0, "lon": 0.0, "telegram_chat": "", "on_duty": True,
              "open_cases": 0, "capacity": 3, "idle_since": now},
@@ -84,7 +84,7 @@ def put_case(
     """A case of the resident "web:<chat>", opened `minutes_ago`, about a step of the VNeID flow."""
     opened_at = now - timedelta(minutes=minutes_ago)
     connection.execute(
-        ConversationRow.__table__.insert(),  # type: ignore[attr-defined]
+        ConversationRow.__table__.insert(),
         {"key": f"web:{chat}", "channel": "web", "chat": chat, "state": {}, "state_version": 1, "epoch": 1,
          "reachable": True, "name": name, "updated_at": now},
     )  # fmt: skip
@@ -96,11 +96,11 @@ def put_case(
     }  # fmt: skip
     case_id: int = connection.execute(_case.insert().returning(_case.c.id), case).scalar_one()
     if holder:
-        member = Member.__table__  # type: ignore[attr-defined]
+        member = Member.__table__
         connection.execute(member.update().where(member.c.id == holder).values(open_cases=member.c.open_cases + 1))
     if offered_to:
         connection.execute(
-            Offer.__table__.insert(),  # type: ignore[attr-defined]
+            Offer.__table__.insert(),
             {"case_id": case_id, "member_id": offered_to, "rung": "hamlet", "reason": "nearest", "offered_at": now,
              "expires_at": now + timedelta(minutes=5), "answer": ""},
         )  # fmt: skip

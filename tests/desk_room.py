@@ -88,8 +88,9 @@ class Room:
     def arrive(self, row: Any) -> None:
         self.on_the_wire.remove(row)
         self.shown[row["chat"]].append(row)
-        done = {"status": Status.SENT, "next_at": self.now, "sent_at": self.now, "remote_id": f"m{row['id']}"}
-        self.sender.results.append(Result(row=row["id"], owner=row["owner"], **done))
+        done = Result(row=row["id"], owner=row["owner"], status=Status.SENT, next_at=self.now, sent_at=self.now,
+                      remote_id=f"m{row['id']}")  # fmt: skip
+        self.sender.results.append(done)
 
     def fails(self, row: Any) -> None:
         """It comes back and is to be tried again."""
@@ -203,8 +204,8 @@ def _is_out_of_turn(connection: sa.Connection, row: Any) -> bool:
 def opened(folder: Path, database_url: str, *, at: datetime = DAY, people: Sequence[Person] = TOWN) -> Iterator[Room]:
     """On a database that may already be in use: then it is the same service after a restart."""
     settings = Settings(
-        _env_file=None, database_url=database_url, media_folder=str(folder / "media"), telegram_token="1:none",  # type: ignore[call-arg]
-        secret_key="một chìa khoá chỉ để thử",  # type: ignore[arg-type]
+        _env_file=None, database_url=database_url, media_folder=str(folder / "media"), telegram_token="1:none",
+        secret_key="một chìa khoá chỉ để thử",
     )  # fmt: skip
     with shared_content():
         lay_out(settings)

@@ -79,7 +79,7 @@ class OnZaloBot:
         await self.says(_number(await self.reads(), label))
 
     async def reads(self) -> list[str]:
-        return [message.get("text", message.get("caption", "")) for message in self.fake.messages.get(ME, [])]
+        return [str(message.get("text", message.get("caption", ""))) for message in self.fake.messages.get(ME, [])]
 
 
 class OnMessenger:

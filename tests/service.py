@@ -340,7 +340,7 @@ def lay_out(settings: Settings) -> None:
 @functools.cache
 def _migrated() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db"))  # type: ignore[call-arg]
+        store = Store(Settings(_env_file=None, database_url=f"sqlite:///{folder}/gocua.db"))
         schema.migrate(store.engine)
         store.stop()
         return Path(folder, "gocua.db").read_bytes()

@@ -21,7 +21,7 @@ from bot.flow import FlowError
 if TYPE_CHECKING:
     from api.backup import Copy
 
-_member = Member.__table__  # type: ignore[attr-defined]
+_member = Member.__table__
 
 
 @click.command()

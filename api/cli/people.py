@@ -11,7 +11,7 @@ from api.outbox import Pen
 from api.tables import Member
 from bot.library import Folders
 
-_member = Member.__table__  # type: ignore[attr-defined]
+_member = Member.__table__
 
 
 @click.command("link")

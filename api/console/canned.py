@@ -13,7 +13,7 @@ from api.console.pages import NOTICES
 from api.tables import CannedReply
 from knowledge.secrets import redact
 
-_canned = CannedReply.__table__  # type: ignore[attr-defined]
+_canned = CannedReply.__table__
 
 MOST_TITLE_LETTERS = 60
 MOST_LETTERS = 1000

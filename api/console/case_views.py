@@ -19,12 +19,12 @@ from api.tables import Team as TeamTable
 from bot.library import Library
 from bot.said import VIETNAM
 
-_note = TeamNote.__table__  # type: ignore[attr-defined]
-_canned = CannedReply.__table__  # type: ignore[attr-defined]
-_colleague = Colleague.__table__  # type: ignore[attr-defined]
-_visit = Visit.__table__  # type: ignore[attr-defined]
-_member = MemberTable.__table__  # type: ignore[attr-defined]
-_team = TeamTable.__table__  # type: ignore[attr-defined]
+_note = TeamNote.__table__
+_canned = CannedReply.__table__
+_colleague = Colleague.__table__
+_visit = Visit.__table__
+_member = MemberTable.__table__
+_team = TeamTable.__table__
 
 #: people and teams that a page offers to choose from
 MOST_TO_CHOOSE = 60

@@ -28,10 +28,10 @@ _NEWEST = 50_000
 #: so many that came, for who wrote of late: as many as a province hears in a week
 _NEWEST_HEARD = 200_000
 
-_log = ChannelLogRow.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_outbox = Outbox.__table__  # type: ignore[attr-defined]
-_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_log = ChannelLogRow.__table__
+_inbox = Inbox.__table__
+_outbox = Outbox.__table__
+_conversation = ConversationRow.__table__
 
 _FAILED = sa.and_(
     _log.c.way == "went", sa.or_(_log.c.status == 0, _log.c.status >= 400, _log.c.code.not_in(("", "0")))

@@ -39,7 +39,7 @@ _COUNTED = {
     "person_wanted": "person",
 }
 
-_log = Log.__table__  # type: ignore[attr-defined]
+_log = Log.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ Me = Annotated[Member, Depends(member_of)]
 CourseId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,80}$")]
 Field = Annotated[str, Form()]
 
-_member = MemberTable.__table__  # type: ignore[attr-defined]
+_member = MemberTable.__table__
 
 
 def router(console: Console) -> APIRouter:

@@ -12,8 +12,8 @@ from api.tables import Log, Member
 from bot.library import Library
 from bot.said import when_promised
 
-_log = Log.__table__  # type: ignore[attr-defined]
-_member = Member.__table__  # type: ignore[attr-defined]
+_log = Log.__table__
+_member = Member.__table__
 
 #: who acts when nobody does
 BY_ITSELF = "Tự động"

@@ -15,10 +15,10 @@ from api.tables import Team as TeamTable
 from bot.library import Library
 from bot.said import VIETNAM
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_member = MemberTable.__table__  # type: ignore[attr-defined]
-_team = TeamTable.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_member = MemberTable.__table__
+_team = TeamTable.__table__
+_leave = Leave.__table__
 
 MOST_CASES = 200
 MOST_PEOPLE = 300

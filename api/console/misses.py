@@ -27,7 +27,7 @@ UNKNOWN = "-"
 RowId = Annotated[int, Path(ge=1, lt=2**53)]
 Field = Annotated[str, Form()]
 
-_miss = Miss.__table__  # type: ignore[attr-defined]
+_miss = Miss.__table__
 
 
 def router(console: Console) -> APIRouter:  # one short function a route

@@ -26,13 +26,13 @@ MOST_CARDS = 50
 _BEFORE = timedelta(days=1)
 _AFTER = timedelta(minutes=1)
 
-_case = Case.__table__  # type: ignore[attr-defined]
-_offer = Offer.__table__  # type: ignore[attr-defined]
-_member = MemberTable.__table__  # type: ignore[attr-defined]
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
-_media = Media.__table__  # type: ignore[attr-defined]
-_colleague = Colleague.__table__  # type: ignore[attr-defined]
+_case = Case.__table__
+_offer = Offer.__table__
+_member = MemberTable.__table__
+_inbox = Inbox.__table__
+_log = Log.__table__
+_media = Media.__table__
+_colleague = Colleague.__table__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

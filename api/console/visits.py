@@ -16,8 +16,8 @@ from api.console.pages import NOTICES
 from api.tables import Case, Visit
 from bot.library import Library
 
-_visit = Visit.__table__  # type: ignore[attr-defined]
-_case = Case.__table__  # type: ignore[attr-defined]
+_visit = Visit.__table__
+_case = Case.__table__
 
 MOST_VISITS = 200
 Me = Annotated[Member, Depends(member_of)]

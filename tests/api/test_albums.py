@@ -64,7 +64,7 @@ async def test_an_album_is_one_message_to_the_member(tmp_path: Path) -> None:
         before = len(service.shown(CHAT[LAN]))
         for number in range(3):
             size = {"file_id": service.telegram.keep_file(b"x", f"photos/{number}.jpg"), "file_unique_id": str(number)}
-            more = {"caption": "đây con"} if number == 1 else {}
+            more: dict[str, Any] = {"caption": "đây con"} if number == 1 else {}
             photo = [size | {"width": 9, "height": 9}]
             assert await service.telegram.says(TU, media_group_id="77", photo=photo, **more) == 200
         await service.quiet()

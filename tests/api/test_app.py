@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse
 from api.shelf import Shelf
 from bot.library import Folders
 from tests import console_app
-from tests.desk_room import DAY
+from tests.service import DAY
 
 NEAR, FAR = "127.0.0.1", "203.0.113.5"
 BROUGHT = {"x-forwarded-for": "198.51.100.7", "x-forwarded-proto": "https"}
@@ -43,6 +43,6 @@ async def test_a_proxy_is_believed_where_the_operator_says_so(
 
     config = uvicorn.Config(app, log_config=None)  # as `gocua serve` has it
     config.load()
-    transport = httpx.ASGITransport(app=config.loaded_app, client=(comes_from, 1))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=config.loaded_app, client=(comes_from, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as page:
         assert (await page.get("/who", headers=dict(headers))).text == seen

@@ -19,8 +19,8 @@ from tests import console_app
 from tests.cast import HOME, NOW
 from tests.console_app import LAN
 
-_sign_in = SignIn.__table__  # type: ignore[attr-defined]
-_log = Log.__table__  # type: ignore[attr-defined]
+_sign_in = SignIn.__table__
+_log = Log.__table__
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tests.cast import HOME, NOW
 from tests.console_app import HAN, LAN, SAU, TAM, THU_DAU_MOT
 
 _case, _inbox, _log, _member, _note, _offer, _visit, _miss, _outbox, _canned, _leave, _team, _sign_in = (
-    table.__table__  # type: ignore[attr-defined]
+    table.__table__
     for table in (Case, Inbox, Log, Member, TeamNote, Offer, Visit, Miss, Outbox, CannedReply, Leave, Team, SignIn)
 )
 FLOW = "vneid-tao-tai-khoan"
@@ -465,7 +465,10 @@ async def test_a_lead_sets_role_skills_and_hours(house: House, phone: Phone) -> 
     assert re.findall(r'name="day" value="(\d)" checked', page) == ["0", "6"]
     assert re.findall(r'name="skill" value="(.*?)" checked', page) == ["vneid", "gplx"]
     assert 'type="time" value="07:30"' in page
-    for wrong in ({"day": []}, {"to": "06:00"}, {"capacity": "0"}, {"capacity": "x"}, {"role": "king"}, {"from": ""}):
+    wrongs: list[dict[str, Any]] = [
+        {"day": []}, {"to": "06:00"}, {"capacity": "0"}, {"capacity": "x"}, {"role": "king"}, {"from": ""},
+    ]  # fmt: skip
+    for wrong in wrongs:
         assert notice(await tam.post(f"/team/people/{LAN}", data={**DUTY, **wrong})) == "choose"
     assert notice(await tam.post(f"/team/people/{TAM}", data={**DUTY, "role": "member"})) == "saved"
     assert (await tam.get("/team/people")).status_code == 200  # still the lead
@@ -525,10 +528,10 @@ def missed(text: str, topic: str = "", *, commune: str = "", province: str = "")
 
 
 async def test_a_lead_reads_the_misses_of_their_place_and_of_no_place(house: House, phone: Phone) -> None:
-    there = {"commune": town.PHU_LOI, "province": "79"}, {"commune": town.THU_DAU_MOT, "province": "79"}, {}
-    for where in there:
+    there = ({"commune": town.PHU_LOI, "province": "79"}, {"commune": town.THU_DAU_MOT, "province": "79"})
+    for where in (*there, dict[str, str]()):
         await house.store.write(
-            lambda c, where=where: c.execute(_miss.insert(), missed(f"ở {where}", **where)) and None
+            lambda c, where=where: c.execute(_miss.insert(), missed(f"ở {where}", **where)) and None  # type: ignore[misc]
         )
     tam = await phone(TAM)
 

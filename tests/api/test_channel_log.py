@@ -27,7 +27,7 @@ from tests import console_app as town
 from tests.cast import HOME, NOW
 from tests.console_app import LAN, TAM
 
-LOG, OUTBOX, CONVERSATION = (one.__table__ for one in (ChannelLogRow, Outbox, ConversationRow))  # type: ignore[attr-defined]
+LOG, OUTBOX, CONVERSATION = (one.__table__ for one in (ChannelLogRow, Outbox, ConversationRow))
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from bot import record
 from bot.model import Attachment, Choice, Inbound, Point, Reply, WaitExpired
 from tests.cast import NOW
 
-INBOX, MEDIA = Inbox.__table__, Media.__table__  # type: ignore[attr-defined]
+INBOX, MEDIA = Inbox.__table__, Media.__table__
 
 
 @dataclass(slots=True)
@@ -492,4 +492,4 @@ async def test_the_script_is_small_and_may_be_loaded_from_anywhere(chat: Chat) -
 )
 def test_what_is_no_origin_stops_the_start(origin: str) -> None:
     with pytest.raises(ValueError, match=r"GOCUA_CHAT_ORIGINS: .* phải là địa chỉ gốc"):
-        Settings(_env_file=None, chat_origins=f"{ORIGIN},{origin}")  # type: ignore[call-arg]
+        Settings(_env_file=None, chat_origins=f"{ORIGIN},{origin}")

@@ -22,7 +22,7 @@ from tests.fakes.messenger import FakeMessenger
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.zalo_oa import FakeZaloOa
 
-ZALO = {
+ZALO: dict[str, Any] = {
     "zalo_oa_app_id": "7001", "zalo_oa_app_secret": "app-key", "zalo_oa_oa_secret": "oa-key", "zalo_oa_oa_id": "9001",
 }  # fmt: skip
 

@@ -130,8 +130,8 @@ def test_what_cannot_be_done_is_said_in_one_line(room: Path, monkeypatch: pytest
             assert why in refused.stderr
     assert list(room.glob("*.db")) == []
     monkeypatch.setenv("GOCUA_DATABASE_URL", "postgresql+psycopg://a:b@127.0.0.1:1/none")
-    for words in (("trace", "1"), ("member", "link", "Lan"), ("migrate",), ("backup", str(room / "x"))):
-        refused = run(*words)
+    for typed in (["trace", "1"], ["member", "link", "Lan"], ["migrate"], ["backup", str(room / "x")]):
+        refused = run(*typed)
         assert (refused.exit_code, "Traceback" in refused.stderr, "sqlalche.me" in refused.stderr) == (1, False, False)
         assert "xem GOCUA_DATABASE_URL (" in refused.stderr
 

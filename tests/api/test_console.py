@@ -28,10 +28,7 @@ from tests import console_app as town
 from tests.cast import HOME, NOW
 from tests.console_app import HAN, LAI_VUNG, LAN, SAU, TAM, THU_DAU_MOT
 
-_case, _inbox, _log, _media, _member = (
-    table.__table__  # type: ignore[attr-defined]
-    for table in (Case, Inbox, Log, Media, Member)
-)
+_case, _inbox, _log, _media, _member = (table.__table__ for table in (Case, Inbox, Log, Media, Member))
 TALK = "bấm hoài không thấy nút đăng nhập"
 PROBLEM = "máy báo không hỗ trợ NFC"
 

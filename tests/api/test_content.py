@@ -67,7 +67,7 @@ async def happened(house: House, *rows: tuple[str, str, str, str, int]) -> None:
     def work(connection: sa.Connection) -> None:
         for conversation, kind, flow, step, hours in rows:
             connection.execute(
-                Log.__table__.insert(),  # type: ignore[attr-defined]
+                Log.__table__.insert(),
                 {"at": NOW - timedelta(hours=hours), "kind": kind, "conversation": conversation, "flow": flow,
                  "step": step, "detail": ""},
             )  # fmt: skip

@@ -39,7 +39,7 @@ steps:
 WITHOUT = FLOW.replace("{Xanh: hai, Đỏ: hai}", "{Xanh: ba, Đỏ: ba}").replace("  hai:\n    do: Bác bấm nút giữa.\n", "")
 
 
-_version = FlowVersion.__table__  # type: ignore[attr-defined]
+_version = FlowVersion.__table__
 VERSIONS = sa.select(_version.c.version).where(_version.c.flow == "thu-viec")
 
 

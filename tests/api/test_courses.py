@@ -1,6 +1,7 @@
 """The members' course: in their chat and on the console alike, the first answer counts, the last one certifies."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ from tests import console_app
 from tests.desk_room import Room, opened
 from tests.service import BAY, CHAT, DAY, LAN, LOG, MEMBER, TAM
 
-CERTIFICATE = Certificate.__table__  # type: ignore[attr-defined]
+CERTIFICATE = Certificate.__table__
 COURSE = "hoc-huong-dan-vien"
 TU = 2001
 
@@ -96,7 +97,7 @@ async def test_begun_in_the_chat_and_ended_on_the_console(room: Room) -> None:
         assert (await lan.get("/team/courses/gap-nguoi")).status_code == 404
     for member, sees in ((BAY, True), (TAM, False)):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk.test") as desk:
-            await desk.post(await room.house.store.write(lambda c, one=member: console_app.sign_in(c, one, DAY)))
+            await desk.post(await room.house.store.write(partial(console_app.sign_in, member_id=member, now=DAY)))
             assert ("Nguyễn chị Lan" in (await desk.get("/team/courses")).text) is sees
 
 

@@ -33,9 +33,9 @@ TU, NAM, BA = 2001, 2002, 2003
 LEAD = 8
 #: the town with a lead in its ward
 LED = (*TOWN, Person(id=LEAD, called="chú Hai", chat=9008, rung="commune", hamlet="", on_duty=False))
-_timer = Timer.__table__  # type: ignore[attr-defined]
-_leave = Leave.__table__  # type: ignore[attr-defined]
-_miss = Miss.__table__  # type: ignore[attr-defined]
+_timer = Timer.__table__
+_leave = Leave.__table__
+_miss = Miss.__table__
 
 Opener = Callable[..., AbstractContextManager[Room]]
 
@@ -278,7 +278,8 @@ def test_timers_survive_a_restart(open_room: Opener) -> None:
 def test_what_is_stale_does_nothing(room: Room) -> None:
     case_id = room.hands_off(TU)
     before = room.case(case_id), room.offers(case_id)
-    for number, event in enumerate((CaseDue(case=case_id), CaseDue(case=99), LadderAgain(case=case_id))):
+    stale: list[CaseDue | LadderAgain] = [CaseDue(case=case_id), CaseDue(case=99), LadderAgain(case=case_id)]
+    for number, event in enumerate(stale):
         old = inbox.from_inside(f"telegram:{TU}", event, f"old:{number}")
         room.act(lambda c, old=old: inbox.put(c, [old], room.now))
     assert (room.case(case_id), room.offers(case_id)) == before

@@ -27,7 +27,7 @@ TU, NAM = 2001, 2002
 #: more than may be on the wire at once
 MANY = 300
 READERS = range(100_000, 110_000)
-READER = Reader.__table__  # type: ignore[attr-defined]
+READER = Reader.__table__
 _updates = count(10_000)
 
 
@@ -43,8 +43,8 @@ class SlowZaloBot(FakeZaloBot):
 @asynccontextmanager
 async def two_channels(folder: Path, **given: Any) -> AsyncIterator[tuple[Service, SlowZaloBot]]:
     async with SlowZaloBot() as fake:
-        zalo = {"zalo_bot_token": fake.token, "zalo_bot_secret": "tam-ky-tu", "zalo_bot_api": fake.base_url}
-        async with started(folder, **zalo, **given) as service:
+        given |= {"zalo_bot_token": fake.token, "zalo_bot_secret": "tam-ky-tu", "zalo_bot_api": fake.base_url}
+        async with started(folder, **given) as service:
             yield service, fake
 
 

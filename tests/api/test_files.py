@@ -30,7 +30,7 @@ from tests.service import DAY, INBOX, OUTBOX, Clock, shared_content
 
 CHAT = "u1@9001"
 TALK = f"zalo_oa:{CHAT}"
-WANTED, MEDIA = WantedFile.__table__, Media.__table__  # type: ignore[attr-defined]
+WANTED, MEDIA = WantedFile.__table__, Media.__table__
 
 
 @dataclass(slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from tests.samples import AMR, OGG, noise, picture
 from tests.service import CHAT, LAN, Service, only, started
 
 U = "u1"
-MEDIA, WANTED = Media.__table__, WantedFile.__table__  # type: ignore[attr-defined]
+MEDIA, WANTED = Media.__table__, WantedFile.__table__
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Street:
 async def street(tmp_path: Path) -> AsyncIterator[Street]:
     async with FakeZaloOa() as zalo:
         zalo.granted()
-        given = {
+        given: dict[str, Any] = {
             "zalo_oa_app_id": zalo.app_id, "zalo_oa_app_secret": zalo.app_secret, "zalo_oa_oa_secret": zalo.secret,
             "zalo_oa_oa_id": zalo.oa, "zalo_oa_refresh_token": "refresh1", "zalo_oa_api": zalo.base_url,
             "zalo_oa_oauth": zalo.base_url,

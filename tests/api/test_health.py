@@ -12,7 +12,7 @@ from api.tables import Pause
 from tests.fakes.telegram import FakeTelegram
 from tests.service import INBOX, OUTBOX, Service, started
 
-PAUSE = Pause.__table__  # type: ignore[attr-defined]
+PAUSE = Pause.__table__
 
 
 async def ready(service: Service) -> tuple[int, dict[str, str]]:

@@ -121,7 +121,7 @@ def quiet(tmp_path: Path, postgres_url: str) -> Iterator[sa.Connection]:
 
 def _read_whole(connection: sa.Connection, statement: Any) -> set[str]:
     """The indexes of inbox and outbox, or the tables, that PostgreSQL would read from end to end."""
-    text = str(statement.compile(dialect=postgresql.psycopg.dialect()))
+    text = str(statement.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[no-untyped-call]
     values = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
     for number, name in enumerate(values, 1):
         text = text.replace(f"%({name})s", f"${number}")

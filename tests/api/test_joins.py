@@ -16,7 +16,7 @@ from bot.model import Inbound, Place, Withdrawn
 from tests.desk_room import Room, opened
 from tests.service import CASE, CHAT, CONVERSATION, INBOX, LAN, LOG, OUTBOX, TAM
 
-JOINED, CODES = Joined.__table__, JoinCode.__table__  # type: ignore[attr-defined]
+JOINED, CODES = Joined.__table__, JoinCode.__table__
 ZALO, WEB, OTHER = "zalo_oa:z1", "web:w1", "messenger:m1"
 
 
@@ -208,7 +208,7 @@ def test_two_who_type_one_code_at_the_same_moment(chats: Chats) -> None:
         with room.house.store.engine.begin() as connection:
             turns.take(connection, room.office, room.now, key)
 
-    race([lambda key=key: take(key) for key in rivals])  # type: ignore[misc]
+    race([lambda key=key: take(key) for key in rivals])
     room.run()
     asked = [key for key in rivals if any("muốn nối" in text for text in chats.told(key))]
     assert len(asked) == 1

@@ -11,7 +11,7 @@ from api import later
 from api.tables import Log, Timer
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-LOG, TIMER = Log.__table__, Timer.__table__  # type: ignore[attr-defined]
+LOG, TIMER = Log.__table__, Timer.__table__
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests import console_app
 from tests.desk_room import HOURS, Room, opened
 from tests.service import BAY, CHAT, DAY, LAN, MEMBER, TAM
 
-_leave = Leave.__table__  # type: ignore[attr-defined]
+_leave = Leave.__table__
 TU, NAM = 2001, 2002
 TODAY, LAST = date(2026, 11, 21), date(2026, 11, 25)
 ABOUT = "#1 Bác 2001, khu phố 3"

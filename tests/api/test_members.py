@@ -17,7 +17,7 @@ from tests.service import CASE, CHAT, GROUP, LAN, MEMBER, TAM, TOWN, Person, Ser
 
 TU, NAM = 2001, 2002
 FIRST, SECOND = "#1 Bác Person 2001, khu phố 3", "#2 Bác Person 2002, khu phố 3"
-TIMER = Timer.__table__  # type: ignore[attr-defined]
+TIMER = Timer.__table__
 ONLY_LAN = tuple(person for person in TOWN if person.id == LAN)
 
 

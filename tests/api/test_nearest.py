@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -33,7 +34,7 @@ def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def enter(connection: sa.Connection, rung: str = "commune", **more: object) -> int:
+def enter(connection: sa.Connection, rung: str = "commune", **more: Any) -> int:
     """A member of Phú Lợi, on duty, free, in a team of their own place."""
     place = {"rung": rung, "commune": PHU_LOI, "province": "79", "hamlet": ""}
     place |= {key: more.pop(key) for key in ("commune", "province", "hamlet") if key in more}
@@ -45,7 +46,7 @@ def enter(connection: sa.Connection, rung: str = "commune", **more: object) -> i
     return int(connection.execute(_member.insert().returning(_member.c.id), row | place | more).scalar_one())
 
 
-def asked(connection: sa.Connection, spot: Spot | None = SPOT, **more: object) -> list[int]:
+def asked(connection: sa.Connection, spot: Spot | None = SPOT, **more: Any) -> list[int]:
     return [one.member for one in candidates(connection, spot, "79", **more)]
 
 
@@ -121,7 +122,7 @@ def test_a_hamlet_of_the_same_name_elsewhere_is_no_nearer(connection: sa.Connect
 
 
 def test_steps_of_distance_then_least_busy_then_longest_idle(connection: sa.Connection) -> None:
-    def at(km: float, **more: object) -> int:
+    def at(km: float, **more: Any) -> int:
         return enter(connection, commune=THU_DAU_MOT, lat=11.0 + km / 111.2, **more)
 
     far = at(4.5)
@@ -182,7 +183,7 @@ def test_nobody_off_duty_or_with_full_hands(connection: sa.Connection) -> None:
         ({"duty_days": 127 - (1 << 5)}, False),
     ],
 )
-def test_duty_hours_are_those_of_vietnam(connection: sa.Connection, hours: dict[str, int], is_asked: bool) -> None:
+def test_duty_hours_are_those_of_vietnam(connection: sa.Connection, hours: dict[str, Any], is_asked: bool) -> None:
     """NOW is nine o'clock on a Saturday morning there."""
     member = enter(connection, **hours)
     assert asked(connection, now=NOW) == [member] * is_asked

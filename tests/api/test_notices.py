@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests import console_app
 from tests.desk_room import HOURS, Room, opened
 from tests.service import BAY, CASE, CHAT, CONVERSATION, DAY, HAN, LAN, LOG, MEMBER, OUTBOX, PHU_LOI, SAU, TAM
 
-NOTICE, TO, READER = (table.__table__ for table in (Notice, NoticeTo, Reader))  # type: ignore[attr-defined]
+NOTICE, TO, READER = (table.__table__ for table in (Notice, NoticeTo, Reader))
 TEXT = "Sáng Chủ nhật 22/11 có lớp chỉ dùng VNeID ở nhà văn hoá khu phố 3. Bác nhớ đem căn cước nhé."
 TU, NAM, CHIN = 2001, 2002, 2009
 ON = {"telegram", "web"}
@@ -516,20 +517,23 @@ async def test_from_the_form_to_the_button_that_stops(room: Room) -> None:
     desks: dict[int, httpx.AsyncClient] = {}
     for member in (BAY, HAN, TAM):
         desk = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk.test")
-        await desk.post(await room.house.store.write(lambda c, one=member: console_app.sign_in(c, one, DAY)))
+        await desk.post(await room.house.store.write(partial(console_app.sign_in, member_id=member, now=DAY)))
         desks[member] = desk
     bay, han, tam = desks[BAY], desks[HAN], desks[TAM]
     form = {"title": "Lớp VNeID", "text": TEXT, "channel": ["telegram", "web"], "from_day": "2026-11-21",
             "from_hour": "08:00", "until_day": "2026-11-24", "until_hour": "17:00"}  # fmt: skip
 
     async def post(desk: httpx.AsyncClient, path: str, data: dict[str, Any]) -> str:
-        return (await desk.post(f"/team/notices{path}", data=data)).headers.get("location", "")
+        return str((await desk.post(f"/team/notices{path}", data=data)).headers.get("location", ""))
 
     try:
         assert (await tam.get("/team/notices")).status_code == 404  # no lead
         assert "Lời nhắn cho bà con" in (await bay.get("/team/notices/new")).text
-        for wrong in ({"text": ""}, {"channel": []}, {"until_day": "2026-11-20"}, {"text": "a" * 501},
-                      {"until_day": "2027-11-20"}):  # fmt: skip
+        wrongs: list[dict[str, Any]] = [
+            {"text": ""}, {"text": "a" * 501}, {"channel": []}, {"until_day": "2026-11-20"},
+            {"until_day": "2027-11-20"},
+        ]  # fmt: skip
+        for wrong in wrongs:
             refused = await bay.post("/team/notices", data={**form, **wrong})
             assert refused.status_code == 400
             assert "Lớp VNeID" in refused.text

@@ -43,7 +43,7 @@ async def test_what_was_fetched_stands_in_the_log_of_the_channels(service: Servi
     await service.telegram.says(TU, "gặp người")
     await service.until(lambda: heard(service, 1))
     await service.house.channel_log.write()
-    log = ChannelLogRow.__table__  # type: ignore[attr-defined]
+    log = ChannelLogRow.__table__
     came = await service.rows(sa.select(log.c.kind, log.c.verified).where(log.c.way == "came"))
     assert came == [{"kind": "update", "verified": "polling"}]
 

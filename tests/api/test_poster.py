@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,7 +18,7 @@ ZALO = {"zalo_oa_app_id": "7", "zalo_oa_app_secret": "a", "zalo_oa_oa_secret": "
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def settings(**given: str) -> Settings:
+def settings(**given: Any) -> Settings:
     return Settings(_env_file=None, **given)
 
 

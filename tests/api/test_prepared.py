@@ -93,7 +93,7 @@ def test_one_statement_sets_what_each_call_gives_it(connection: sa.Connection) -
 def test_a_value_named_twice_is_written_twice(connection: sa.Connection) -> None:
     """A moment is a number to the database: each place where it stands has to be translated."""
     INSERT.run(connection, FULL)
-    moment = sa.bindparam("now")
+    moment: sa.BindParameter[datetime] = sa.bindparam("now")
     asked = Prepared(sa.select(THINGS.c.name).where(THINGS.c.at <= moment, THINGS.c.at >= moment, THINGS.c.size == 3))
     assert asked.scalar(connection, {"now": NOW}) == "bác Tư"
     assert asked.scalar(connection, {"now": NOW + timedelta(microseconds=1)}) is None
@@ -107,8 +107,8 @@ def test_what_a_statement_returns_is_read(connection: sa.Connection) -> None:
 
 
 def test_a_repeat_is_left_alone(connection: sa.Connection) -> None:
-    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](THINGS)
-    once = Prepared(insert.on_conflict_do_nothing(index_elements=["name"]))
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    once = Prepared(insert(THINGS).on_conflict_do_nothing(index_elements=["name"]))
     once.run(connection, FULL)
     once.run(connection, [{**FULL, "size": 99}, EMPTY])
     assert [row["size"] for row in by_sqlalchemy(connection)] == [3, 0]

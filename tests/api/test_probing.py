@@ -111,7 +111,7 @@ async def test_telegram(bare: None, public: Any) -> None:
     assert "không hỏi được" in said(await look(**given), "Telegram", "doubt")
 
 
-ZALO = {
+ZALO: dict[str, Any] = {
     "zalo_oa_app_id": "7001", "zalo_oa_app_secret": "app-key", "zalo_oa_oa_secret": "oa-key", "zalo_oa_oa_id": "9001",
 }  # fmt: skip
 
@@ -150,8 +150,8 @@ async def test_zalo_oa(bare: None, public: Any) -> None:
 
 async def test_zalo_bot(bare: None, public: Any) -> None:
     async with FakeZaloBot() as fake:
-        given = {"zalo_bot_token": "1:fake", "zalo_bot_secret": "bot-secret", "zalo_bot_api": fake.base_url}
-        given["public_url"] = public.url
+        given: dict[str, Any] = {"zalo_bot_token": "1:fake", "zalo_bot_secret": "bot-secret"}
+        given |= {"zalo_bot_api": fake.base_url, "public_url": public.url}
         assert "webhook chưa khai" in said(await look(**given), "Zalo Bot", "wrong")
         fake.webhook_url = f"{public.url}/webhooks/zalo-bot"
         found = await look(**given)
@@ -168,7 +168,7 @@ async def test_zalo_bot(bare: None, public: Any) -> None:
 
 async def test_messenger(bare: None, public: Any) -> None:
     async with FakeMessenger() as fake:
-        given = {
+        given: dict[str, Any] = {
             "messenger_page_token": "1:fake", "messenger_app_secret": "s3cret", "messenger_verify_token": "verify-me",
             "messenger_app_id": "5005", "messenger_api": fake.base_url, "public_url": public.url,
         }  # fmt: skip
@@ -194,7 +194,7 @@ def test_the_keys_that_the_database_has(bare: None, tmp_path: Any) -> None:
     assert doctor.zalo_keys(settings) == {}
     engine = sa.create_engine(settings.database_url)
     schema.migrate(engine)
-    key = {"oa": "9001", "access": "a1", "refresh": "r1", "previous": "", "seed": "", "trouble": ""}
+    key: dict[str, Any] = {"oa": "9001", "access": "a1", "refresh": "r1", "previous": "", "seed": "", "trouble": ""}
     key |= {"refreshed_at": NOW, "expires_at": NOW, "asked_at": None, "refused_buttons": "form1"}
     talk = {"channel": "zalo_oa", "state": {}, "state_version": 1, "epoch": 0, "reachable": True, "name": ""}
     with engine.begin() as connection:
@@ -211,7 +211,7 @@ def test_the_keys_that_the_database_has(bare: None, tmp_path: Any) -> None:
 
 def test_doctor_asks_the_channels_that_are_on(bare: None, tmp_path: Any) -> None:
     """Nobody is there to answer: that is told, and is no fault of the settings."""
-    given = {"telegram_token": "123:x", "telegram_api": "http://127.0.0.1:9"}
+    given: dict[str, Any] = {"telegram_token": "123:x", "telegram_api": "http://127.0.0.1:9"}
     lines, _ = doctor.examine(lambda: Settings(**given, database_url=f"sqlite:///{tmp_path}/gocua.db"))
     assert "Telegram:" in lines
     assert any("không hỏi được" in line for line in lines)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from tests import console_app as town
 from tests.cast import HOME, NOW
 from tests.console_app import LAN, TAM
 
-_push, _offer, _inbox = (table.__table__ for table in (PushSubscription, Offer, Inbox))  # type: ignore[attr-defined]
+_push, _offer, _inbox = (table.__table__ for table in (PushSubscription, Offer, Inbox))
 WORDS = "máy báo lạ quá con ơi"
 
 
@@ -170,9 +171,10 @@ async def test_a_residents_words_wake_their_holder_without_the_words(
 
 async def test_a_case_that_a_lead_moves_wakes_too(house: House, lan: httpx.AsyncClient, service: Service) -> None:
     await lan.post("/team/push", json=service.subscription)
-    one, two = [await house.store.write(lambda c, chat=chat: town.put_case(c, chat, NOW)) for chat in ("a", "b")]
+    one, two = [await house.store.write(partial(town.put_case, chat=chat, now=NOW)) for chat in ("a", "b")]
     for case_id in (one, two):
-        assert await house.store.write(lambda c, case_id=case_id: casework.move(c, case_id, TAM, LAN, "late", NOW))
+        moves = partial(casework.move, case_id=case_id, by=TAM, member_id=LAN, reason="late", now=NOW)
+        assert await house.store.write(moves)
     assert await once(house) == 1
     assert service.heard == [{"text": "Có hồ sơ mới", "link": "/team"}]  # two of them: to the desk
 
@@ -224,7 +226,7 @@ async def test_marks_move_on_when_there_is_nothing_to_tell(
     await house.store.write(lambda c: town.put_case(c, "bac-tu", NOW))
     monkeypatch.setattr(push, "MOST_BEHIND", 2)
     for number in range(4):
-        await house.store.write(lambda c, number=number: town.resident_says(c, "bac-tu", str(number), NOW))
+        await house.store.write(partial(town.resident_says, chat="bac-tu", text=str(number), at=NOW))
     assert await once(house) == 1
     assert service.heard == []
     newest = sa.select(sa.func.max(_inbox.c.id)).scalar_subquery()

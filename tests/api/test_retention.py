@@ -14,7 +14,7 @@ from tests.desk_room import Room, opened
 from tests.service import CASE, DAY, INBOX, LAN, LOG, OUTBOX
 
 BA, TU = 2001, 2002
-HELD, MISS, SIGN_IN = (table.__table__ for table in (HeldWebhook, Miss, SignIn))  # type: ignore[attr-defined]
+HELD, MISS, SIGN_IN = (table.__table__ for table in (HeldWebhook, Miss, SignIn))
 
 
 @pytest.fixture

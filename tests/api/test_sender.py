@@ -247,7 +247,7 @@ async def test_what_the_database_refuses_of_one_message_stops_nobody(
 async def _tried(service: Service, times: int) -> bool:
     """So many tries have come to their end."""
     row = (await service.rows(sa.select(OUTBOX.c.attempts, OUTBOX.c.status)))[0]
-    return row["attempts"] >= times and row["status"] != Status.SENDING
+    return bool(row["attempts"] >= times and row["status"] != Status.SENDING)
 
 
 async def test_a_wrong_token_is_told_to_the_operator(service: Service) -> None:

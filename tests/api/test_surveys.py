@@ -18,7 +18,7 @@ from tests import console_app
 from tests.desk_room import HOURS, Room, opened
 from tests.service import BAY, CASE, CONVERSATION, DAY, HAN, LOG, MEMBER, PHU_LOI, SAU, TAM
 
-ANSWER = SurveyAnswer.__table__  # type: ignore[attr-defined]
+ANSWER = SurveyAnswer.__table__
 SURVEY = "khao-sat-ky-nang-so"
 TU, NAM = 2001, 2002
 REST = ("Máy bấm phím", "Không vào mạng", "Chưa có", "Chưa lần nào", "Chưa bao giờ", "Không", "Không gặp",

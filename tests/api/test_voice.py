@@ -194,7 +194,7 @@ async def test_sounds_are_few_and_young(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(voice, "MOST_KEPT_BYTES", 5_000)
     made = [(await one.sound(words * 10, "web")).path for words in ("a", "b", "c")]
     assert [path.exists() for path in made] == [False, True, True], "2044 bytes each"
-    monkeypatch.setattr(voice.time, "time", lambda: made[2].stat().st_mtime + voice.KEPT_S + 1)
+    monkeypatch.setattr("api.voice.time.time", lambda: made[2].stat().st_mtime + voice.KEPT_S + 1)
     newest = (await one.sound("d", "web")).path
     assert list((tmp_path / "sounds").iterdir()) == [newest]
 

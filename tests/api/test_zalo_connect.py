@@ -12,7 +12,7 @@ from api.zalo_connect import consent_link
 from tests.fakes.zalo_oa import FakeZaloOa
 from tests.service import INBOX, Service, started
 
-HELD = HeldWebhook.__table__  # type: ignore[attr-defined]
+HELD = HeldWebhook.__table__
 
 
 def zalo(fake: FakeZaloOa, **given: Any) -> dict[str, Any]:

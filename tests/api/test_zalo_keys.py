@@ -19,7 +19,7 @@ from bot.channel import Call
 from tests.fakes.zalo_oa import FakeZaloOa
 from tests.service import DAY, Clock, shared_content
 
-KEY = ZaloKey.__table__  # type: ignore[attr-defined]
+KEY = ZaloKey.__table__
 OA = "9001"
 
 
@@ -46,7 +46,7 @@ async def process(url: str, folder: Path, fake: FakeZaloOa, clock: Clock, token:
         _env_file=None, database_url=url, media_folder=str(folder), secret_key="x" * 40, zalo_oa_app_id=fake.app_id,
         zalo_oa_app_secret=fake.app_secret, zalo_oa_oa_secret=fake.secret, zalo_oa_oa_id=OA,
         zalo_oa_refresh_token=token, zalo_oa_api=fake.base_url, zalo_oa_oauth=fake.base_url,
-    )  # type: ignore[call-arg] # fmt: skip
+    )  # fmt: skip
     with shared_content():
         house = build(settings, clock)
     try:

@@ -3,7 +3,7 @@
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import segno
@@ -75,7 +75,7 @@ def test_the_code_of_a_picture_is_that_of_the_address_under_it() -> None:
     with Image.open(one.file) as stored:
         drawn = stored.convert("L")
         middles = [cell * place + cell // 2 for place in range(len(rows))]
-        read = [[drawn.getpixel((left + x, top + y)) < 128 for x in middles] for y in middles]
+        read = [[cast(int, drawn.getpixel((left + x, top + y))) < 128 for x in middles] for y in middles]
     assert read == [[bool(dark) for dark in row] for row in rows]
     assert cell >= 8, "a cheap camera reads it off a cheap screen"
 

@@ -109,7 +109,7 @@ def test_a_wrong_answer_is_no_step(library: Library) -> None:
 def test_when_a_notice_is_said(library: Library, wish: str, busy: str, patient: bool, how: str) -> None:
     talk = Talk(library)
     talk.say("menu")
-    talk.conversation = structs.replace(talk.conversation, notices=wish)  # type: ignore[arg-type] # as each is
+    talk.conversation = structs.replace(talk.conversation, notices=wish)  # as each is
     if busy == "flow":
         talk.say("/start vneid-muc-2")
     if busy == "case":

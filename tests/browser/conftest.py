@@ -26,7 +26,7 @@ from api.settings import Settings
 from api.tables import Inbox
 from bot.model import Reply, WaitExpired
 
-_inbox = Inbox.__table__  # type: ignore[attr-defined]
+_inbox = Inbox.__table__
 _ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",

@@ -10,7 +10,7 @@ import axe_core_python
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Route, expect
 
 from api.chat.door import COOKIE
 from bot.model import Choice, Reply
@@ -163,7 +163,7 @@ def test_a_photo_is_made_small_sent_and_seen(served: Served, phone_page: Page) -
 
 def test_what_is_no_photo_is_said_so(served: Served, phone_page: Page) -> None:
     greeted(phone_page, served)
-    broken = {"name": "hinh.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8" + struct.pack(">H", 7)}
+    broken: FilePayload = {"name": "hinh.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8" + struct.pack(">H", 7)}
     phone_page.locator("#file").set_input_files(broken)
     expect(own(phone_page).nth(1)).to_contain_text("Dạ con không mở được hình này.")
 
@@ -211,7 +211,7 @@ def test_an_answer_lost_on_the_way_stores_nothing_twice(served: Served, phone_pa
     page, tries = phone_page, list[str]()
 
     def store_but_lose_the_answer(route: Route) -> None:
-        tries.append(route.request.post_data_json["id"])
+        tries.append((route.request.post_data_json or {})["id"])
         route.fetch()
         if len(tries) < 3:
             route.abort()

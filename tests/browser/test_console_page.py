@@ -222,7 +222,7 @@ def test_the_console_can_be_installed_and_woken(desk: Served, phone_page: Page) 
 def put_beside(connection: sa.Connection, case_id: int) -> None:
     """A case with everything beside it: notes, a colleague, a visit, a phone number, misses to name."""
     now = datetime.now(UTC)
-    case = Case.__table__  # type: ignore[attr-defined]
+    case = Case.__table__
     connection.execute(case.update().where(case.c.id == case_id).values(answers={"so_dien_thoai": "0912345678"}))
     casework.seed_canned(connection)
     casework.write_note(connection, case_id, LAN, "Bác hay quên, nhắn ngắn thôi. Con trai bác là Hùng.", now)
@@ -236,7 +236,7 @@ def put_beside(connection: sa.Connection, case_id: int) -> None:
     directory.give_leave(connection, (LAN,), now.date(), now.date() + timedelta(days=2))
     miss = {"at": now, "why": "missed", "text": "mất sim làm sao", "topic": "2g-4g", "given_topic": "",
             "conversation": "web:x"}  # fmt: skip
-    connection.execute(Miss.__table__.insert(), miss)  # type: ignore[attr-defined]
+    connection.execute(Miss.__table__.insert(), miss)
 
 
 def open_all(page: Page) -> None:

@@ -25,7 +25,7 @@ def residents_were_there(connection: sa.Connection) -> None:
         for number in range(times)
         for kind in ("flow_started", "step_done", "stuck")
     ]  # fmt: skip
-    connection.execute(Log.__table__.insert(), rows)  # type: ignore[attr-defined]
+    connection.execute(Log.__table__.insert(), rows)
 
 
 def test_the_content_is_read_on_a_phone(desk: Served, phone_page: Page) -> None:

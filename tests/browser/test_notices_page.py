@@ -16,10 +16,7 @@ from tests.console_app import HAN, LAN, PHU_LOI, TAM
 pytestmark = pytest.mark.browser
 __all__ = ["desk"]  # the fixture
 
-_conversation, _reader, _member = (
-    table.__table__  # type: ignore[attr-defined]
-    for table in (ConversationRow, Reader, Member)
-)
+_conversation, _reader, _member = (table.__table__ for table in (ConversationRow, Reader, Member))
 
 
 def residents(connection: sa.Connection) -> None:
