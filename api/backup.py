@@ -9,9 +9,10 @@ the whole is sealed. A copy is whole once it was read back into a scratch databa
 import gzip
 import io
 import os
+import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 import sqlalchemy as sa
 
-from api import moving, schema
+from api import data_folder, moving, schema
 from api.moving import MoveRefused, Proof, Prover, Row
 from api.sealed import SealBroken, SealedReader, SealingWriter, is_sealed
 from api.settings import Settings
@@ -54,7 +55,7 @@ def make(settings: Settings, file: Path, now: datetime, *, verify: bool = True) 
     if settings.database_file and not settings.database_file.exists():
         raise BackupBroken(f"Chưa có {settings.database_file}: xem GOCUA_DATABASE_URL.")
     part = file.with_name(file.name + ".part")
-    engine = sa.create_engine(settings.database_url)
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         with moving.snapshot(engine) as connection, _sink(part, settings) as tar:
             copy = _write(connection, settings, tar, now)
@@ -88,6 +89,7 @@ def _write(connection: sa.Connection, settings: Settings, tar: tarfile.TarFile, 
             prover.add_lines(lines)
             _add(tar, f"tables/{table.name}/{number:06}.jsonl", b"\n".join(lines))
         proofs[str(table.name)] = prover.proof()
+    connection.rollback()  # files may take long, and are not the database's
     kept = sum(_add_file(tar, "media", Path(path)) for path in media)
     for name in _KEYS:
         _add_file(tar, "keys", settings.data_folder / name)
@@ -216,32 +218,58 @@ def _load(reading: _Reading, connection: sa.Connection, media_folder: Path) -> d
     return proofs
 
 
-def _keep_files(found: Iterable[tuple[str, bytes]], folder: Path, *, over: bool) -> int:
-    count = 0
-    for name, data in found:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / name
-        if over or not path.exists():
-            path.touch(mode=0o600)
-            path.write_bytes(data)
-        count += 1
-    return count
+class _Arrived:
+    """Files of a copy, each under a name of its own until all have come: who is refused has changed nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.many = 0
+        self._folder = folder
+        self._parts: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> "_Arrived":
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._folder.glob("*.restoring"):
+            left.unlink()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part, _path in self._parts:
+            part.unlink(missing_ok=True)
+
+    def add(self, name: str, data: bytes) -> None:
+        path, self.many = self._folder / name, self.many + 1
+        if path.exists() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+        part = path.with_name(f"{name}.restoring")
+        self._parts.append((part, path))
+        part.touch(mode=0o600)
+        part.write_bytes(data)
+
+    def stay(self) -> None:
+        os.sync()  # once for all of them
+        for part, path in self._parts:
+            part.replace(path)
 
 
 def _verify(settings: Settings, path: Path) -> Copy:
     """Restore into a scratch database beside the copy, and compare. Raises BackupBroken."""
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".gocua-verify-") as scratch:
-        engine = sa.create_engine(f"sqlite:///{scratch}/scratch.db")
-        try:
-            with _source(path, settings) as tar, engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode=OFF")
+    handle, scratch = tempfile.mkstemp(dir=path.absolute().parent, prefix=".gocua-verify-")
+    os.close(handle)
+    engine = sa.create_engine(f"sqlite:///{scratch}", hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=OFF")
+            # open, but without a name: whoever ends us leaves nobody's words beside a sealed copy
+            Path(scratch).unlink()
+            with _source(path, settings) as tar:
                 reading = _Reading(tar)
-                found = _load(reading, connection, Path(scratch))
+                found = _load(reading, connection, settings.media)
                 media = sum(1 for _ in reading.files("media"))
                 list(reading.files("keys"))
                 return _compared(reading.end(), found, media)
-        finally:
-            engine.dispose()
+    finally:
+        engine.dispose()
+        Path(scratch).unlink(missing_ok=True)
 
 
 def _compared(told: Copy, found: dict[str, Proof], media: int) -> Copy:
@@ -275,24 +303,38 @@ def _restore_sqlite(settings: Settings, file: Path, database: Path, *, force: bo
         raise MoveRefused(f"{database} đã có dữ liệu. Muốn thay thì thêm --force; tệp cũ được giữ lại là *.before.")
     built = database.with_name(database.name + ".restoring")
     built.unlink(missing_ok=True)
-    engine = sa.create_engine(f"sqlite:///{built}")
+    engine = sa.create_engine(f"sqlite:///{built}", hide_parameters=True)
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=OFF")
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            copy = _restored(settings, file, connection, force=force)
-    except BaseException:
-        built.unlink(missing_ok=True)
-        raise
+            copy, keys = _restored(settings, file, connection)
+        engine.dispose()
+        if database.exists():
+            _keep_aside(database)
+        data_folder.put_in_place(built, database)
     finally:
         engine.dispose()
-    if database.exists():
-        _fold_in(database)
-        database.replace(_beside(database))
-    for ending in ("-wal", "-shm"):
-        database.with_name(database.name + ending).unlink(missing_ok=True)
-    built.replace(database)
+        built.unlink(missing_ok=True)
+    _keep_keys(keys, settings.data_folder, over=force)
     return copy
+
+
+def _keep_aside(database: Path) -> None:
+    """The old one gets a second name, under which it stays: at no moment is there none under its own."""
+    before, logs = _beside(database), [database.with_name(database.name + ending) for ending in ("-wal", "-shm")]
+    try:
+        _fold_in(database)
+    except sa.exc.DatabaseError:  # broken, which may be why a copy is brought back: its log goes with it, as they are
+        for log in logs:
+            if log.exists():
+                log.replace(before.with_name(before.name + log.name.removeprefix(database.name)))
+    for log in logs:
+        log.unlink(missing_ok=True)
+    try:
+        os.link(database, before)
+    except OSError:  # a disk that knows no second names
+        shutil.copy2(database, before)
 
 
 def _beside(database: Path) -> Path:
@@ -303,44 +345,64 @@ def _beside(database: Path) -> Path:
 
 def _restore_postgresql(settings: Settings, file: Path, *, force: bool) -> Copy:
     """In one transaction; with `force` what was there is dropped in it."""
-    engine = sa.create_engine(settings.database_url)
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         with engine.connect() as connection:
+            moving.unhurried(connection)
             moving.refuse_company(connection)
             if not moving.is_empty(connection) and not force:
                 raise MoveRefused("Cơ sở dữ liệu đã có dữ liệu. Sao lưu nó trước; muốn thay thì thêm --force.")
             there = sa.MetaData()
             there.reflect(connection)
             there.drop_all(connection)
-            return _restored(settings, file, connection, force=force)
+            copy, keys = _restored(settings, file, connection)
     finally:
         engine.dispose()
-
-
-def _restored(settings: Settings, file: Path, connection: sa.Connection, *, force: bool) -> Copy:
-    with _source(file, settings) as tar:
-        reading = _Reading(tar)
-        found = _load(reading, connection, settings.media)
-        media = _keep_files(reading.files("media"), settings.media, over=force)
-        _keep_files(reading.files("keys"), settings.data_folder, over=force)
-        copy = _compared(reading.end(), found, media)
-    schema.bring(connection)
-    connection.commit()
+    _keep_keys(keys, settings.data_folder, over=force)
     return copy
 
 
+def _restored(settings: Settings, file: Path, connection: sa.Connection) -> tuple[Copy, list[tuple[str, bytes]]]:
+    """Rows and files; and the keys, for the caller to keep once the database is in its place."""
+    with _source(file, settings) as tar, _Arrived(settings.media) as arrived:
+        reading = _Reading(tar)
+        found = _load(reading, connection, settings.media)
+        for name, data in reading.files("media"):
+            arrived.add(name, data)
+        keys = list(reading.files("keys"))
+        copy = _compared(reading.end(), found, arrived.many)
+        arrived.stay()
+    schema.bring(connection)
+    connection.commit()
+    return copy, keys
+
+
+def _keep_keys(keys: list[tuple[str, bytes]], folder: Path, *, over: bool) -> None:
+    for name, data in keys:
+        path = folder / name
+        if over or not path.exists() or not path.stat().st_size:
+            data_folder.write(path, data)
+
+
 def _is_empty(url: str) -> bool:
-    engine = sa.create_engine(url)
+    """A file that cannot be read is not empty."""
+    engine = sa.create_engine(url, hide_parameters=True)
     try:
         with engine.connect() as connection:
             return moving.is_empty(connection)
+    except sa.exc.DatabaseError:
+        return False
     finally:
         engine.dispose()
 
 
 def _fold_in(database: Path) -> None:
     """What still lies in the old file's log goes into it, so that it is whole by itself."""
-    engine = sa.create_engine(f"sqlite:///{database}")
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    engine.dispose()
+    engine = sa.create_engine(f"sqlite:///{database}", hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+    finally:
+        engine.dispose()
+    if busy:
+        raise MoveRefused(f"Có chương trình khác đang đọc {database} (như `gocua backup`): đợi xong rồi làm lại.")

@@ -224,7 +224,7 @@ def take(
                           zalo=zalo)  # fmt: skip
             return await probe.run(ITEMS[name])
 
-    engine = sa.create_engine(settings.database_url)
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         report = asyncio.run(run())
     finally:

@@ -46,7 +46,7 @@ def zalo_keys(settings: Settings) -> Mapping[str, ZaloKeys]:
     if settings.database_file and not settings.database_file.exists():
         return {}
     key, talk = ZaloKey.__table__, ConversationRow.__table__
-    engine = sa.create_engine(settings.database_url)
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         with engine.connect() as connection:
             rows = connection.execute(sa.select(key)).mappings().all()
@@ -89,7 +89,7 @@ def _channels(settings: Settings) -> list[str]:
 
 
 def _database(settings: Settings) -> tuple[list[str], bool]:
-    engine = sa.create_engine(settings.database_url)
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     kind = engine.dialect.name
     if settings.database_file and not settings.database_file.exists():
         return [f"Cơ sở dữ liệu: {kind}, chưa có tệp {settings.database_file}; `gocua serve` sẽ tạo"], True

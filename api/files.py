@@ -35,7 +35,7 @@ log = structlog.get_logger()
 #: pauses before the second try and those after it; a file that then did not come is given up
 PAUSES_S = (2.0, 10.0, 60.0, 300.0)
 #: a try that was never written down is made again after this: longer than any try takes
-CLAIM_S = 90.0
+CLAIM_S = 180.0
 MOST_AT_ONCE = 4
 #: a message waits so long for a file of its own that is still being fetched, then goes without
 WAIT_S = 20.0
@@ -174,9 +174,9 @@ class Files:
 
     async def _fetched(self, row: Any, kept: Kept) -> None:
         def work(connection: sa.Connection) -> bool:
-            # gone when the resident was forgotten meanwhile: then nothing of theirs is kept
             if not connection.execute(_wanted.delete().where(_wanted.c.id == row.id)).rowcount:
-                return False
+                # another try was first; or the resident was forgotten meanwhile: then nothing of theirs is kept
+                return media.find(connection, row.id) is not None
             media.insert(connection, kept, row.conversation, self.house.now())
             return True
 
@@ -203,7 +203,7 @@ class Files:
         now = self.house.now()
 
         def work(connection: sa.Connection) -> None:
-            gone = _wanted.update().where(_wanted.c.id == row.id).values(next_at=None)
+            gone = _wanted.update().where(_wanted.c.id == row.id).values(next_at=None, name="")
             if not connection.execute(gone).rowcount or not words:
                 return
             chat = row.conversation.partition(":")[2]

@@ -3,6 +3,7 @@
 What the database tells is the same in every process: take the maximum over processes, not the sum. Decides nothing.
 """
 
+import asyncio
 import hmac
 import shutil
 import time
@@ -48,9 +49,10 @@ class Gauges:
         self._worries.set(len(house.worries) + bool(house.shelf.worry))
         self._disk.set(shutil.disk_usage(house.settings.data_folder).free)
         try:
-            found = await house.store.read(lambda c: standing.way(c, house.now()))
-            await self._look_at_cases()
-        except sa.exc.SQLAlchemyError:
+            async with asyncio.timeout(health.ANSWER_S):
+                found = await house.store.read(lambda c: standing.way(c, house.now()))
+                await self._look_at_cases()
+        except (TimeoutError, sa.exc.SQLAlchemyError):
             self._up.set(0)
             return
         self._up.set(1)

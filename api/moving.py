@@ -83,10 +83,18 @@ def snapshot(engine: sa.Engine) -> sa.Connection:
     """A connection that sees the database as it is now, whatever is written meanwhile. The caller closes it."""
     connection = engine.connect()
     if connection.dialect.name == "postgresql":
-        return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        unhurried(connection)
+        return connection
     # Python's driver begins a transaction by itself only before a write.
     connection.exec_driver_sql("BEGIN")
     return connection
+
+
+def unhurried(connection: sa.Connection) -> None:
+    """The server does not end this transaction because it waits for a disk or for another database in between."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def tables(connection: sa.Connection) -> list[sa.Table]:
@@ -223,7 +231,8 @@ def move(settings: Settings, url: str) -> dict[str, Proof]:
     if not url.startswith("postgresql"):
         raise MoveRefused("Nơi đến phải là postgresql+psycopg://người:mật-khẩu@máy/tên")
     lock = claim(settings)
-    source, target = sa.create_engine(settings.database_url), sa.create_engine(url)
+    source = sa.create_engine(settings.database_url, hide_parameters=True)
+    target = sa.create_engine(url, hide_parameters=True)
     try:
         schema.migrate(source)  # both then stand at the same revision
         with snapshot(source) as out, target.begin() as into:
@@ -236,6 +245,7 @@ def move(settings: Settings, url: str) -> dict[str, Proof]:
 
 
 def _copy(out: sa.Connection, into: sa.Connection) -> dict[str, Proof]:
+    unhurried(into)
     refuse_company(into)
     schema.bring(into)
     if not is_empty(into):

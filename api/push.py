@@ -8,12 +8,9 @@ dies, the claim runs out and another does.
 
 import asyncio
 import base64
-import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -22,6 +19,7 @@ import orjson
 import sqlalchemy as sa
 import structlog
 
+from api.data_folder import made_once
 from api.house import House
 from api.settings import Settings
 from api.tables import Case, Inbox, Offer, PushSubscription
@@ -81,18 +79,12 @@ def load_key(settings: Settings) -> "Vapid02":
     """The key that proves to browsers' services that it is us; made when first asked for, readable by us alone."""
     from py_vapid import Vapid02  # here, as below: 20 MB that a house without phones to wake does not need
 
-    path = settings.data_folder / "gocua.vapid"
-    if not path.exists():
+    def made() -> bytes:
         key = Vapid02()
         key.generate_keys()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        own = path.with_name(f"{path.name}.{os.getpid()}")
-        own.touch(mode=0o600)
-        own.write_bytes(key.private_pem())
-        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
-            os.link(own, path)
-        own.unlink()
-    return Vapid02.from_pem(Path(path).read_bytes())
+        return bytes(key.private_pem())
+
+    return Vapid02.from_pem(made_once(settings.data_folder / "gocua.vapid", made))
 
 
 def public_key(key: "Vapid02") -> str:
@@ -262,17 +254,33 @@ async def once(house: House, session: aiohttp.ClientSession) -> int:
     """Tell everybody who is due and whom no other process tells. Returns how many were."""
     now = house.now()
     told = 0
-    for wake in await house.store.read(lambda c: due(c, now)):
+    wakes = await house.store.read(lambda c: due(c, now))
+    key = _key(house) if wakes else None
+    for wake in wakes if key else ():
         # one at a time: a claim must not run out while others are being told
         if not await house.store.write(lambda c, wake=wake: claim(c, wake, now)):  # type: ignore[misc]
             continue
-        fate = await _tell(house, session, wake, now)
+        fate = await _tell(house, session, wake, key, now)
         await house.store.write(lambda c, wake=wake, fate=fate: settle(c, wake, fate, now))  # type: ignore[misc]
         told += 1
     return told
 
 
-async def _tell(house: House, session: aiohttp.ClientSession, wake: Wake, now: datetime) -> Fate:
+def _key(house: House) -> "Vapid02 | None":
+    """None when its file is broken, which is nobody's subscription's fault; the operator reads what to do."""
+    try:
+        key = load_key(house.settings)
+    except ValueError as error:
+        house.worries["push"] = (
+            f"Chưa báo được cho điện thoại của tổ: khoá gocua.vapid trong {house.settings.data_folder} hỏng ({error}). "
+            "Lấy lại bằng `gocua restore`, hoặc xoá tệp đó để tạo khoá mới (ai muốn nhận báo thì bật lại)."
+        )
+        return None
+    house.worries.pop("push", None)
+    return key
+
+
+async def _tell(house: House, session: aiohttp.ClientSession, wake: Wake, key: "Vapid02", now: datetime) -> Fate:
     from pywebpush import WebPusher, WebPushException
 
     parts = urlsplit(wake.endpoint)
@@ -282,7 +290,7 @@ async def _tell(house: House, session: aiohttp.ClientSession, wake: Wake, now: d
     try:
         pusher = WebPusher({"endpoint": wake.endpoint, "keys": {"p256dh": wake.p256dh, "auth": wake.auth}})
         headers = {
-            **load_key(house.settings).sign(claims),
+            **key.sign(claims),
             "TTL": str(KEPT_S),
             "Content-Encoding": "aes128gcm",
             "Urgency": "high",

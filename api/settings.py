@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.channels_file import Account, Page, Several
 from api.channels_file import read as read_channels
+from api.data_folder import made_once
 from bot.channels.zalo_oa import Buttons
 
 #: a channel, where its values are found, and the settings that go together
@@ -223,15 +224,11 @@ class Settings(BaseSettings):
         return self.media.parent / "gocua-speech"
 
     def signing_key(self) -> str:
-        """GOCUA_SECRET_KEY, else the key kept in data_folder, made at the first start and readable by us alone."""
+        """GOCUA_SECRET_KEY, else the key kept in data_folder, made at the first start. Raises KeyLost."""
         if given := self.secret_key.get_secret_value():
             return given
         path = self.data_folder / "gocua.secret"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(48), encoding="ascii")
-        return path.read_text(encoding="ascii").strip()
+        return made_once(path, lambda: secrets.token_urlsafe(48).encode()).decode("ascii").strip()
 
 
 def _file(database_url: str) -> Path | None:

@@ -324,7 +324,12 @@ def _line(url: str) -> dict[str, str]:
 
 def _engine(url: str, *, writer: bool) -> sa.Engine:
     pool_size = 2 if writer else 4  # the writing thread's, and one for the beginning and for commands
-    packed: dict[str, Any] = {"json_serializer": _json, "json_deserializer": orjson.loads, "pool_size": pool_size}
+    packed: dict[str, Any] = {
+        "json_serializer": _json,
+        "json_deserializer": orjson.loads,
+        "pool_size": pool_size,
+        "hide_parameters": True,
+    }  # an error is logged: residents' words and keys are not
     if not url.startswith("sqlite"):
         return sa.create_engine(url, **packed, pool_pre_ping=True, connect_args=_line(url))
     engine = sa.create_engine(url, **packed, max_overflow=0, connect_args={"check_same_thread": False})

@@ -1,8 +1,9 @@
 """The keys to Zalo's Official Accounts: one refresher across all processes, each new pair saved before it is used.
 
-A refresh token works once, so a pair that is asked for and not written down is lost: `asked_at` is committed before
-each asking, and found set by whoever comes after a process that died in between. Then the old token is tried once
-more; when Zalo knows it no longer, the operator is alerted at once while the access token still has hours to live.
+A refresh token works once. A pair that came while the database was away is written down as soon as that is back; one
+that a process took with it when it died is lost: `asked_at` is committed before each asking, and found set by whoever
+comes after. Then the old token is tried once more; when Zalo knows it no longer, the operator is alerted at once while
+the access token still has hours to live.
 """
 
 import asyncio
@@ -45,6 +46,8 @@ class Keyring:
         self.accounts = {account.oa: account for account in settings.zalo_accounts()}
         self._app_id, self._secret = settings.zalo_oa_app_id, settings.zalo_oa_app_secret.get_secret_value()
         self._alone = asyncio.Lock()
+        #: pairs that the database has not taken yet, each with the refresh token that it was asked for with
+        self._unsaved: dict[str, tuple[str, Tokens]] = {}
 
     async def begin(self) -> None:
         """Rows for all accounts, and the channel with the keys that are there. Asks Zalo nothing."""
@@ -62,6 +65,7 @@ class Keyring:
 
     async def look(self) -> None:
         for oa in self.accounts:
+            await self._save_late(oa)
             row = await self._row(oa)
             if self._due(row):
                 await self.renew(oa, row["access"])
@@ -73,6 +77,7 @@ class Keyring:
         if oa not in self.accounts:
             return ""
         async with self._only_one(oa):
+            await self._save_late(oa)
             row = await self._row(oa)
             if row["access"] == worn or not row["access"]:
                 await self._ask(oa, row)
@@ -137,10 +142,19 @@ class Keyring:
                     # asked_at stays: the next look tries again with the same token
                     self.house.worries[f"zalo {oa}"] = f"Chưa lấy được khoá mới của OA {oa}, sẽ thử lại: {error}"
             else:
-                await self.house.store.write(lambda c, pair=pair: self._save(c, oa, pair))  # type: ignore[misc]
+                self._unsaved[oa] = row["refresh"], pair
+                await self._save_late(oa)
                 self.house.worries.pop(f"zalo {oa}", None)
                 log.info("zalo_key_renewed", oa=oa)
                 return
+
+    async def _save_late(self, oa: str) -> None:
+        """A pair that was asked for while the database was away: its old one is worth nothing any more, to anybody."""
+        if oa not in self._unsaved:
+            return
+        spent, pair = self._unsaved[oa]
+        await self.house.store.write(lambda c: self._save(c, oa, pair, spent))
+        self._unsaved.pop(oa, None)
 
     async def _in_trouble(self, oa: str, why: str) -> None:
         """Only a person can mend it: stored, so that every process shows it and none asks again."""
@@ -174,13 +188,15 @@ class Keyring:
             elif seed and seed != known[oa]:
                 connection.execute(_key.update().where(_key.c.oa == oa).values(fresh))
 
-    def _save(self, connection: sa.Connection, oa: str, pair: Tokens) -> None:
+    def _save(self, connection: sa.Connection, oa: str, pair: Tokens, spent: str | None = None) -> None:
+        """`spent`: only while that refresh token still stands there, for a person may have consented meanwhile."""
         now = self.house.now()
         new = {
             "access": pair.access, "refresh": pair.refresh, "previous": _key.c.refresh, "refreshed_at": now,
             "expires_at": now + timedelta(seconds=pair.expires_in_s), "asked_at": None, "trouble": "",
         }  # fmt: skip
-        connection.execute(_key.update().where(_key.c.oa == oa).values(new))
+        stands = (_key.c.oa == oa, *((_key.c.refresh == spent,) if spent is not None else ()))
+        connection.execute(_key.update().where(*stands).values(new))
 
     async def _use(self) -> None:
         """The channel with the newest keys of all accounts takes the place of the old one."""

@@ -86,7 +86,7 @@ def _left_behind() -> list[str]:
     settings = entry.settings()
     if settings.database_file and not settings.database_file.exists():
         return []
-    engine = sa.create_engine(settings.database_url)
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         if not schema.current(engine):
             return []

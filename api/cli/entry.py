@@ -38,8 +38,8 @@ def opened(settings: Settings) -> Iterator[sa.Connection]:
     """The database in use, in one transaction."""
     file = settings.database_file
     if file and not file.exists():
-        fail(f"Chưa có cơ sở dữ liệu {file}: chạy `gocua serve` trước, hoặc xem GOCUA_DATABASE_URL.")
-    engine = sa.create_engine(settings.database_url)
+        fail(f"Chưa có cơ sở dữ liệu {file}: chạy `gocua migrate` hoặc `gocua serve` trước, hoặc xem GOCUA_DATABASE_URL.")
+    engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         with engine.begin() as connection:
             if not schema.revision(connection):
@@ -55,4 +55,4 @@ def engine(settings: Settings) -> sa.Engine:
     """The database, with a folder for it."""
     if settings.database_file:
         settings.database_file.absolute().parent.mkdir(parents=True, exist_ok=True)
-    return sa.create_engine(settings.database_url)
+    return sa.create_engine(settings.database_url, hide_parameters=True)

@@ -177,11 +177,15 @@ def zalo_connect_command() -> None:
     settings = entry.settings()
     if not settings.zalo_accounts() or not settings.public_url:
         entry.fail("Cần GOCUA_PUBLIC_URL và các GOCUA_ZALO_OA_* trước đã: xem docs/channels/zalo-oa.md.")
+    try:
+        key = settings.signing_key()
+    except ValueError as error:
+        entry.fail(str(error))
     back = settings.public_url.rstrip("/") + zalo_connect.BACK_PATH
     click.echo("1. Vào developers.zalo.me, mở ứng dụng, mục Official Account, đặt Official Account Callback Url bằng:")
     click.echo(f"   {back}")
     click.echo("2. Người quản trị OA mở đường dẫn này (dùng trong một giờ), chọn OA rồi bấm Cho phép:")
-    click.echo(f"   {zalo_connect.consent_link(settings, settings.signing_key())}")
+    click.echo(f"   {zalo_connect.consent_link(settings, key)}")
     click.echo("3. Trang hiện “Đã nối xong” là được. Xem lại bằng: gocua doctor")
 
 

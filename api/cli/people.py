@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
-from api import auth, main, schema
+from api import auth, main
 from api.cli import entry
 from api.outbox import Pen
 from api.tables import Member
@@ -79,16 +79,11 @@ def members_import(file: Path, dry_run: bool) -> None:
     except members_file.MembersFileError as error:
         entry.fail(str(error))
     known = importing.understand(sheet, Gazetteer.load(Folders().knowledge / "places"), settings.home_provinces)
-    engine = sa.create_engine(settings.database_url)
-    if not schema.current(engine):
-        entry.fail("Cơ sở dữ liệu còn trống: chạy `gocua migrate` trước.")
-    with engine.connect() as connection:
+    with entry.opened(settings) as connection:
         outcome = importing.bring_in(connection, known.entries, main.utc_now())
         problems = sorted((*known.problems, *outcome.problems), key=lambda one: one.row)
         if problems or dry_run:
             connection.rollback()
-        else:
-            connection.commit()
     if problems:
         entry.fail("\n".join(map(str, problems)) + f"\n{len(problems)} chỗ cần sửa. Chưa ghi gì.")
     click.echo("\n".join(importing.told(sheet, known, outcome)))
