@@ -16,7 +16,7 @@ from api.carried import as_sent
 from api.carrier import Carrier, UnknownFate
 from api.house import House
 from api.marks import Result
-from api.outbox import SENT_AGAIN, SPOKEN, UNKNOWN_FATE, Status
+from api.outbox import SENT_AGAIN, SPOKEN, TAKEN, UNKNOWN_FATE, Status
 from api.prepared import Prepared, Row
 from api.store import StoreBusy
 from api.tables import ConversationRow
@@ -46,9 +46,14 @@ class Attempt:
         self.unsure = row["error"] in (UNKNOWN_FATE, SENT_AGAIN)
         #: and nobody can be asked whether it did
         self.blindly = False
+        #: see Carrier.carry
+        self.taken: dict[str, str] = dict(row["body"].get(TAKEN, {}))
 
     async def made(self) -> Result:
         """Raises when we ourselves fail, not when a provider does: see `raised`."""
+        return self._with_taken(await self._tried())
+
+    async def _tried(self) -> Result:
         channel = self.house.channels.get(self.row["channel"])
         if channel is None:
             return self._failed(SendError(f"channel {self.row['channel']} is off", permanent=True))
@@ -64,9 +69,9 @@ class Attempt:
         """A fault of ours, or the database was away."""
         why = self.row["error"] if self.row["error"] == UNKNOWN_FATE else self._unless_unsure(type(error).__name__)
         if isinstance(error, StoreBusy):
-            return replace(self._later(why), untried=True)
+            return self._with_taken(replace(self._later(why), untried=True))
         if self.row["attempts"] < MOST_RAISED:
-            return self._later(why)
+            return self._with_taken(self._later(why))
         return self._failed(SendError(type(error).__name__, permanent=True))
 
     # --- before it goes ------------------------------------------------------------------------------------------
@@ -162,15 +167,15 @@ class Attempt:
 
     async def _with_or_without_picture(self, outgoing: Outgoing) -> Receipt:
         """A picture that the provider refuses takes none of the words with it."""
-        name, row_id = self.row["channel"], self.row["id"]
+        name = self.row["channel"]
         try:
-            return await self.carrier.carry(name, row_id, outgoing)
+            return await self.carrier.carry(name, outgoing, self.taken)
         except SendError as error:
             files = tuple(one for one in outgoing.attachments if not one.ref.startswith(PICTURE))
             if len(files) == len(outgoing.attachments) or not error.permanent or error.blocked or error.window:
                 raise
             log.warning("sent_without_picture", channel=name, error=str(error))
-        return await self.carrier.carry(name, row_id, replace(outgoing, attachments=files))
+        return await self.carrier.carry(name, replace(outgoing, attachments=files), self.taken)
 
     # --- what came of it -----------------------------------------------------------------------------------------
 
@@ -204,6 +209,13 @@ class Attempt:
             return _result(row, Status.QUEUED, until, error=self._unless_unsure(str(error)), paused=where,
                            untried=not error.tries)  # fmt: skip
         return self._later(UNKNOWN_FATE if error.uncertain and not self.blindly else self._unless_unsure(str(error)))
+
+    def _with_taken(self, result: Result) -> Result:
+        """What was taken of a message that goes on later is kept with it: another process may be the next to try."""
+        body = self.row["body"]
+        if result.status != Status.QUEUED or self.taken == body.get(TAKEN, {}):
+            return result
+        return replace(result, body={**body, TAKEN: self.taken})
 
     def _unanswered(self) -> Result:
         row = self.row

@@ -1,15 +1,16 @@
 """The wire to the providers: one message's calls carried out in order, over connections that all channels share.
 
 Never looks at a queue and never decides when to try again: that is attempt.py's. What a channel asks for on a refusal
-it does here: a fresh token, the same message without buttons. A call that was taken is not made twice for one message.
+it does here: a fresh token, the same message without buttons. A call that was taken is not made twice for one message:
+what was taken of one that goes on later is the caller's to keep.
 """
 
 import asyncio
+import hashlib
 import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -28,24 +29,19 @@ log = structlog.get_logger()
 
 #: messages of one channel on the wire at once
 MOST_AT_ONCE = 256
-#: files whose ids at a provider are remembered, and messages of which a part was taken
+#: files whose ids at a provider are remembered
 MOST_KNOWN = 1000
 #: seconds within which a provider must take a connection, and within which it must answer
 CONNECT_S = 10.0
 ANSWER_S = 30.0
 
 
+#: a call: its path, body and file, and the how manieth of those alike it is
+_What = tuple[str, bytes, str, int]
+
+
 class UnknownFate(Exception):
     """No answer came to a request that may have been written: it may have arrived."""
-
-
-@dataclass(slots=True)
-class _Taken:
-    """Of one message: the calls that the provider took, and the ids that its uploads gave."""
-
-    #: by path, body, file, and the how manieth of those alike it is
-    receipts: dict[tuple[str, bytes, str, int], Receipt] = field(default_factory=dict)
-    found: dict[str, str] = field(default_factory=dict)
 
 
 class Carrier:
@@ -53,7 +49,6 @@ class Carrier:
 
     def __init__(self, house: House, bases: Mapping[str, str]) -> None:
         self.house, self.bases = house, bases
-        self._taken: dict[int, _Taken] = {}
         #: by channel and ref: what the provider calls a file that goes to many, so that it goes up once
         self._known: dict[tuple[str, str], str] = {}
         self._known_of = house.shelf.library
@@ -71,48 +66,56 @@ class Carrier:
         if self._files:
             await self._files.close()
 
-    async def carry(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
-        """All calls of the message of this outbox row. Raises SendError or UnknownFate.
+    async def carry(self, name: str, outgoing: Outgoing, taken: dict[str, str]) -> Receipt:
+        """All calls of a message. Raises SendError or UnknownFate.
 
-        The receipt is that of the last call that carries it.
+        `taken` are the calls that earlier tries made of it, each by its digest and with the id that it was given; when
+        this try fails, those that it made are there too. The receipt is that of the last call that carries the message.
         """
         try:
-            return await self._all(name, row, outgoing)
+            return await self._all(name, outgoing, taken)
         except SendError as error:
             if not error.degrade:
                 raise
             log.warning("sent_without_buttons", channel=name, error=str(error))
             await self._without_buttons(name, outgoing, str(error))
-            return await self._all(name, row, replace(outgoing, plain=True))
+            return await self._all(name, replace(outgoing, plain=True), taken)
 
-    def forget(self, row: int) -> None:
-        """The message of this row has come to its end."""
-        self._taken.pop(row, None)
-
-    async def _all(self, name: str, row: int, outgoing: Outgoing) -> Receipt:
-        taken = self._taken.get(row) or _Taken()
+    async def _all(self, name: str, outgoing: Outgoing, taken: dict[str, str]) -> Receipt:
         receipt = Receipt(remote_id="")
-        alike: Counter[tuple[str, bytes, str]] = Counter()
-        for call, short in self._rendered(name, outgoing):
-            what = (call.path, call.body, call.upload.ref if call.upload else "")
-            alike[what] += 1
-            done = (*what, alike[what])
-            got = taken.receipts.get(done)
-            if got is None:
-                try:
-                    got = await self._made(name, outgoing, filled(call, taken.found), short)
-                except Exception:
-                    # uploads go up again: an id that a provider no longer knows must not be offered once more
-                    kept = {key: one for key, one in taken.receipts.items() if not _is_upload(key, taken)}
-                    if kept:
-                        _make_room(self._taken)  # of those that others took back nobody hears
-                        self._taken[row] = _Taken(receipts=kept)
-                    raise
-                taken.receipts[done] = got
-            if call.gives:
-                taken.found[call.gives] = got.remote_id
-            receipt = got if call.carries else receipt
+        found: dict[str, str] = {}
+        made: list[tuple[_What, str]] = []
+        alike: Counter[_What] = Counter()
+        try:
+            for call, short in self._rendered(name, outgoing):
+                what = (call.path, call.body, call.upload.ref if call.upload else "", 0)
+                alike[what] += 1
+                what = (*what[:3], alike[what])
+                earlier = taken.get(_digest(what)) if taken else None
+                if earlier is not None:
+                    got = Receipt(remote_id=earlier)
+                elif call.gives:
+                    # goes up again each time: an id that a provider no longer knows must not be offered once more
+                    got = await self._uploaded(name, outgoing, call, short)
+                    found[call.gives] = got.remote_id
+                else:
+                    got = await self._made(name, outgoing, filled(call, found), short)
+                    made.append((what, got.remote_id))
+                receipt = got if call.carries else receipt
+        except Exception:
+            taken.update((_digest(what), remote_id) for what, remote_id in made)
+            raise
         return receipt
+
+    async def _uploaded(self, name: str, outgoing: Outgoing, call: Call, short: Call | None) -> Receipt:
+        """Nobody reads an upload: whatever became of it, it may go up again, and the message is in no doubt for it."""
+        try:
+            return await self._made(name, outgoing, call, short)
+        except UnknownFate as error:
+            raise SendError(f"no answer to the upload: {error}") from error
+        except SendError as error:
+            error.uncertain = False
+            raise
 
     # --- files that go to many -----------------------------------------------------------------------------------
 
@@ -256,8 +259,10 @@ def _kind(path: str) -> str:
     return "/".join(part for part in parts[-3:] if not part.startswith(("bot", "v")))
 
 
-def _is_upload(key: tuple[str, bytes, str, int], taken: _Taken) -> bool:
-    return taken.receipts[key].remote_id in taken.found.values()
+def _digest(what: _What) -> str:
+    """Short, for it is kept with the message; of the path too, which may hold a token."""
+    path, body, ref, number = what
+    return hashlib.blake2b(b"\0".join((path.encode(), ref.encode(), b"%d" % number, body)), digest_size=8).hexdigest()
 
 
 def _make_room(known: dict[Any, Any]) -> None:

@@ -172,7 +172,8 @@ def _tell(connection: sa.Connection, case: Row, event: StepShown | HandedBack, m
 
 
 def _held(connection: sa.Connection, case_id: int, member_id: int) -> Row | None:
-    case = cases.find(connection, case_id)
+    """Locked."""
+    case = cases.locked(connection, case_id)
     return case if case is not None and case["closed_at"] is None and case["holder_id"] == member_id else None
 
 
@@ -182,7 +183,7 @@ def _held(connection: sa.Connection, case_id: int, member_id: int) -> Row | None
 def move(connection: sa.Connection, case_id: int, by: int, member_id: int, reason: str, now: datetime) -> bool:
     """A lead gives a case to a member outright, on duty or not. False when it is closed, their hands are full, or they
     are on leave."""
-    case = cases.find(connection, case_id)
+    case = cases.locked(connection, case_id)
     row = cases.member_of(connection, member_id)
     if case is None or case["closed_at"] is not None or row["open_cases"] >= row["capacity"]:
         return False

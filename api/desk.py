@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from api import cases, directory, messenger, moves
 from api.outbox import Pen
 from api.prepared import Prepared
+from api.store import in_turn
 from api.tables import Case, ConversationRow, Leave, Log, Member, Offer, Outbox, Team, Timer
 from bot import handoff
 from bot.handoff import Due, Ladder
@@ -210,7 +211,7 @@ def pass_on(
 
     The resident is told who comes next: never a person who is not on duty or whose hands are full.
     """
-    row = cases.find(connection, case_id)
+    row = cases.locked(connection, case_id)
     if row is None or row["closed_at"] is not None:
         return False
     first = moves.named(connection, Ladder(named=member, team=team), now)
@@ -225,7 +226,7 @@ def pass_on(
 
 def give(connection: sa.Connection, case_id: int, by: int, member_id: int, reason: str, now: datetime) -> bool:
     """A lead gives a case to a member outright, on duty or not. False when it is closed or their hands are full."""
-    row = cases.find(connection, case_id)
+    row = cases.locked(connection, case_id)
     if row is not None and row["closed_at"] is None and row["holder_id"] == member_id:
         return True
     if row is None or not moves.act(connection, case_id, handoff.Given(member=member_id), now):
@@ -240,7 +241,7 @@ def close(
     connection: sa.Connection, case_id: int, member_id: int, outcome: Outcome, visit_on: str, now: datetime
 ) -> bool:
     """End a case with its outcome, and tell the resident. False when this member does not hold it."""
-    case = cases.find(connection, case_id)
+    case = cases.locked(connection, case_id)  # whom it is about may be joined to another of their chats meanwhile
     if case is None or not end(connection, case_id, member_id, outcome, visit_on, now):
         return False
     directory.renew_duty(connection, member_id, now)
@@ -276,6 +277,9 @@ def enrol(connection: sa.Connection, said: Inbound, office: cases.Office, now: d
     the directory is written into it, at the province desk, under the name that Telegram shows."""
     chat = said.sender
     found = _OF_CHAT.scalar(connection, {"chat": chat})
+    if found is None:
+        in_turn(connection, "enrolled")  # in two processes at once they would become two members
+        found = _OF_CHAT.scalar(connection, {"chat": chat})
     if found is not None:
         return int(found)
     province = cases.home(office.library)

@@ -5,6 +5,8 @@ Never sends a message. What follows where nobody can say is the rule of api.atte
 
 import contextlib
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +19,11 @@ from api.tables import Inbox, Outbox
 from bot import record
 from bot.channel import Call, Channel, Outgoing, SendError, Touched
 from bot.model import Reply
+
+#: at most so many ids are asked for: an outage ends with many questions at once, and providers count them
+MOST_ASKED = 160
+#: so far apart may the clocks of two processes be: what one says came before the other's try may have come after it
+CLOCKS_APART = timedelta(seconds=10)
 
 _outbox = Outbox.__table__
 _inbox = Inbox.__table__
@@ -49,7 +56,8 @@ async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
         return None
     seen = await carrier.house.store.read(lambda c: _seen_ids(c, row))
     there: list[str] = []
-    for call in channel.ask(outgoing, seen.before, seen.known, seen.newest):
+    calls = channel.ask(outgoing, seen.before, seen.known, seen.newest)
+    for call in islice(calls, MOST_ASKED):
         status, body = await _answered(carrier, name, call)
         if strange := channel.touched(outgoing, status, body):
             await _put_right(carrier, row, strange)
@@ -57,11 +65,13 @@ async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
             there.append(found)
         if len(there) >= len(seen.alike):
             return there[0]
-    # fewer are there than are asked about: each is sent, and if any is there, nobody can say which is sent again
+    # fewer are there than are asked about: each is sent, and if any is there, nobody can say which is sent again; nor
+    # when there are more ids than one asks for
+    unsure = bool(there) or next(calls, None) is not None
     if others := [one for one in seen.alike if one != row["id"]]:
-        known = {"alike": others, "known": SENT_AGAIN if there else ""}
+        known = {"alike": others, "known": SENT_AGAIN if unsure else ""}
         await carrier.house.store.write(lambda c: c.execute(_ASKED, known) and None)
-    return None if there else ""
+    return None if unsure else ""
 
 
 async def _answered(carrier: Carrier, name: str, call: Call) -> tuple[int, bytes]:
@@ -89,7 +99,8 @@ async def _put_right(carrier: Carrier, row: Row, strange: Touched) -> None:
             ids = tuple(choice.id for choice in reply.choices)  # only in a group are there several: those are members'
             its = Outgoing(chat=row["chat"], text=reply.text, choices=reply.choices, choice_ids=ids)
             with contextlib.suppress(UnknownFate, SendError):
-                await carrier.post(name, channel.ask(its, strange.message_id - 1, frozenset(), strange.message_id)[0])
+                question = next(channel.ask(its, strange.message_id - 1, frozenset(), strange.message_id))
+                await carrier.post(name, question)
             return
 
 
@@ -150,7 +161,7 @@ def _seen_ids(connection: sa.Connection, row: Row) -> Seen:
     unwritten = 2 * int(connection.execute(on_wire).scalar_one())
     keyboard, unsure = row["body"].get("choices"), _unsure(connection, row)
     return Seen(
-        before=max((number for number, _, at in ids if at is not None and at < marked_at), default=0),
+        before=max((number for number, _, at in ids if at is not None and at < marked_at - CLOCKS_APART), default=0),
         newest=max((number for number, _, _ in ids), default=0) + unwritten,
         known=frozenset(number for number, _, _ in ids),
         alike=tuple({row["id"], *(one for one, body in unsure.items() if body.get("choices") == keyboard)}),

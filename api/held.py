@@ -57,8 +57,7 @@ def change(
         return False
     again = AGAIN if body["text"].startswith(AGAIN) else ""
     new = {"text": again + text, "attachments": [record.to_json(one) for one in attachments]}
-    connection.execute(_timer.update().where(one).values(body={**body, **new}))
-    return True
+    return bool(connection.execute(_timer.update().where(one).values(body={**body, **new})).rowcount)
 
 
 def take_back(connection: sa.Connection, chat: str, message_id: str) -> HeldWords | None:

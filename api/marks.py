@@ -6,7 +6,7 @@ same. Which wire carries it, and what an answer means, is api.attempt's.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -150,6 +150,8 @@ class Result(Struct, frozen=True, kw_only=True):
     why: Literal["blocked", "refused", "window", "unknown"] = "refused"
     #: the case whose topic in the team's group is `remote_id` from now on
     topic_of: int | None = None
+    #: as it stands from now on, if it waits again
+    body: dict[str, Any] | None = None
     #: where nothing is to be sent before `next_at`: a channel, or "channel:chat"
     paused: str = ""
 
@@ -244,6 +246,9 @@ def settle(connection: sa.Connection, results: list[Result], now: datetime) -> N
         if one.paused:
             pause = {"place": one.paused, "until": one.next_at}
             connection.execute(_PAUSE[connection.dialect.name], pause)
+        if one.body is not None:
+            its = _outbox.update().where(_outbox.c.id == one.row, IS_QUEUED, _outbox.c.owner == one.owner)
+            connection.execute(its.values(body=one.body))
         if one.topic_of is not None:
             thread = one.remote_id if one.status == Status.SENT else ""
             connection.execute(_case.update().where(_case.c.id == one.topic_of).values(topic_thread=thread))

@@ -90,6 +90,7 @@ def hear_in_group(connection: sa.Connection, office: Office, pen: Pen, said: Inb
         _tell(pen, office, said, case, trouble)
         return True
     member_id = desk.enrol(connection, said, office, pen.now)
+    case = cases.locked(connection, case["id"]) or case
     free = case["holder_id"] is None and case["closed_at"] is None
     if free and not desk.take(connection, case["id"], member_id, pen.now, said.chat):
         case, free = cases.find(connection, case["id"]) or case, False  # somebody else's by now
@@ -102,7 +103,7 @@ def hear_in_group(connection: sa.Connection, office: Office, pen: Pen, said: Inb
 
 def let_go(connection: sa.Connection, pen: Pen, words: HeldWords) -> None:
     """The time to take words back is over: they go, unless the case changed hands meanwhile."""
-    case = cases.find(connection, words.case)
+    case = cases.locked(connection, words.case)
     if case is None:
         return
     about, chat = _about(connection, case), pen.conversation.removeprefix("telegram:")
@@ -178,6 +179,7 @@ def _refusal(connection: sa.Connection, case: Row, member_id: int) -> str:
 
 def _address(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
     """Words from a member's own chat to one case: kept for a moment, and then sent. They see to whom."""
+    case = cases.locked(connection, case["id"]) or case
     about = _about(connection, case)
     if refused := _refusal(connection, case, member_id):
         pen.member(said.chat, f"{about}: {refused}", case_id=case["id"])
@@ -231,7 +233,7 @@ def _tapped(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, 
         return True
     if verb not in _VERBS or not rest or not all(rest):
         return False
-    case = cases.find(connection, int(rest[0]) if rest[0].isdigit() else 0)
+    case = cases.find(connection, int(rest[0]) if rest[0].isdecimal() else 0)
     more = rest[1] if len(rest) == 2 else ""
     if case is None:
         pen.member(said.chat, "Hồ sơ này không còn nữa.")
@@ -244,7 +246,7 @@ def _tapped(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, 
             _tell(pen, office, said, case, f"#{case['id']}: đã ghi, để mời người khác.")
         case "close" if more in _OUTCOMES:
             _close(connection, office, pen, said, case, member_id, _OUTCOMES[more])
-        case "meant" if more.isdigit():
+        case "meant" if more.isdecimal():
             _told_which(connection, office, pen, said, case, member_id, int(more))
         case "show" if case["holder_id"] == member_id:
             pen.member(
@@ -288,6 +290,7 @@ def _close(
     outcome: Outcome,
 ) -> None:
     """Words that still wait go first."""
+    case = cases.locked(connection, case["id"]) or case
     if case["holder_id"] == member_id:
         for words in held.take_all(connection, said.chat, case["id"]):
             let_go(connection, pen, words)

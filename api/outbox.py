@@ -35,6 +35,8 @@ class Status(IntEnum):
 
 #: under this key stand the words of a row that is nothing but them read aloud; it follows the row that shows them
 SPOKEN = "spoken"
+#: and under this one the calls that a provider took of a row that goes on later: see Carrier.carry
+TAKEN = "taken"
 #: what stands in `error` of a QUEUED row that must be asked about before it is sent again (Status.UNKNOWN is an end)
 UNKNOWN_FATE = "unknown fate"
 #: and of one that was sent again without being asked about: whoever reads it may have it twice

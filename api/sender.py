@@ -201,8 +201,6 @@ class Sender:
             happened = "sent_again" if result.status == Status.SENT else "send_failed"
             log.warning(happened, row=row["id"], channel=row["channel"], status=result.status.name,
                         error=result.error, attempts=row["attempts"])  # fmt: skip
-        if result.status != Status.QUEUED:
-            self.carrier.forget(row["id"])
         self._back(row, result)
 
     def _back(self, row: Row, result: Result) -> None:

@@ -5,7 +5,7 @@ gives back what came of them. One more channel is one more file in bot/channels/
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
@@ -187,7 +187,7 @@ class Channel(Protocol):
         """What the provider answered. Raises SendError when it did not take the message."""
         ...
 
-    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
+    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> Iterator[Call]:
         """Harmless calls that find out whether a message of unknown fate arrived; empty where that cannot be asked.
 
         `after` is the highest message id known before the send, `upto` the highest known now, `known` the ids between

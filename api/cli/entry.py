@@ -38,7 +38,7 @@ def opened(settings: Settings) -> Iterator[sa.Connection]:
     """The database in use, in one transaction."""
     file = settings.database_file
     if file and not file.exists():
-        fail(f"Chưa có cơ sở dữ liệu {file}: chạy `gocua migrate` hoặc `gocua serve` trước, hoặc xem GOCUA_DATABASE_URL.")
+        fail(f"Chưa có {file}: chạy `gocua migrate` hoặc `gocua serve` trước, hoặc xem GOCUA_DATABASE_URL.")
     engine = sa.create_engine(settings.database_url, hide_parameters=True)
     try:
         with engine.begin() as connection:

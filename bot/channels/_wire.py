@@ -5,7 +5,7 @@ Never knows a provider: each channel says which fields it looks for.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -101,8 +101,8 @@ def written(value: object) -> bytes:
 class Unasked:
     """Of a provider that cannot be asked whether a message of unknown fate arrived."""
 
-    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:  # noqa: ARG002
-        return ()
+    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> Iterator[Call]:  # noqa: ARG002
+        return iter(())
 
     def arrived(self, outgoing: Outgoing, call: Call, status: int, body: bytes) -> str:  # noqa: ARG002
         return ""

@@ -6,6 +6,7 @@ message and in no repr of Telegram (it is in Call.path, so a Call is not for log
 
 import hmac
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -24,8 +25,8 @@ TOPIC_LIMIT = 128
 PHOTO_LIMIT_BYTES = TELEGRAM.photo_limit_bytes
 #: labels longer than this get a row of their own
 SHORT_LABEL = 15
-#: how many message ids `ask` goes through at most, and how far past the newest known one
-PROBES, PROBES_PAST = 160, 3
+#: how far past the newest known message id `ask` goes
+PROBES_PAST = 3
 PAUSE_S = 5.0
 
 # kind: method, field, and a name for a file without one
@@ -160,7 +161,7 @@ class Telegram:
         found = result.get("message_id", result.get("message_thread_id", ""))
         return Receipt(remote_id=str(found), file_id=_file_id(result, call.upload) if call.upload else "")
 
-    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> tuple[Call, ...]:
+    def ask(self, outgoing: Outgoing, after: int, known: frozenset[int], upto: int) -> Iterator[Call]:
         """Tries to give each possible id the keyboard that our message has. In a group it may meet another: `touched`.
 
         Ids rise by one counter for all private chats of a bot, and by one for each supergroup. Only what goes as
@@ -169,15 +170,12 @@ class Telegram:
         """
         markup = _markup(outgoing)
         if outgoing.edits or outgoing.topic or len(self.render(outgoing)) != 1:
-            return ()
+            return
         same = {"reply_markup": markup} if "inline_keyboard" in markup else {}
-        return tuple(
-            self._call(
-                "editMessageReplyMarkup", {"chat_id": int(outgoing.chat), "message_id": number} | same, carries=False
-            )
-            for number in range(after + 1, min(upto + PROBES_PAST, after + PROBES) + 1)
-            if number not in known
-        )
+        for number in range(after + 1, upto + PROBES_PAST + 1):
+            if number not in known:
+                fields = {"chat_id": int(outgoing.chat), "message_id": number} | same
+                yield self._call("editMessageReplyMarkup", fields, carries=False)
 
     def arrived(self, outgoing: Outgoing, call: Call, status: int, body: bytes) -> str:
         """Raises SendError when the answer says neither yes nor no (a limit, an outage): ask again later.

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from api.outbox import Status
 from bot import record
 from bot.model import Reply
 from tests.api.test_sender import put, send, statuses
-from tests.service import INBOX, OUTBOX, Service
+from tests.fakes.telegram import FakeTelegram
+from tests.service import INBOX, OUTBOX, Service, started
 
 TU = 2001
 NOT_FOUND = "Bad Request: message to edit not found"
@@ -82,6 +84,20 @@ async def test_a_member_hears_that_words_had_no_channel_to_go_by(
     assert await statuses(service) == [status]
     [told] = await service.rows(sa.select(INBOX.c.body).where(INBOX.c.provider_id.like("undelivered:%")))
     assert told["body"]["why"] == why
+
+
+@pytest.mark.parametrize("status", [429, 500, 0])
+async def test_what_was_taken_of_a_message_is_not_sent_again_by_whoever_goes_on(tmp_path: Path, status: int) -> None:
+    """A long text goes in two parts; the second is not taken, and then the process is another."""
+    async with FakeTelegram() as telegram:
+        telegram.fail("sendMessage", status, behind=1)
+        async with started(tmp_path, telegram=telegram) as service:
+            await send(service, TU, "một " * 1000 + "\n\nhai " + "ba " * 500)
+            await service.until(lambda: _tried(service, 2))
+        async with started(tmp_path, telegram=telegram) as service:
+            await service.later(minutes=1)
+            assert await statuses(service) == ["SENT"]
+            assert [text[:3] for text in service.shown(TU)] == ["một", "hai"]
 
 
 async def _ended(service: Service) -> bool:

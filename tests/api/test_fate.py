@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import sqlalchemy as sa
 from api import inbox, outbox
 from api.house import House
 from api.outbox import Pen, Status
-from bot.model import WaitExpired
+from bot.model import Inbound, Reply, WaitExpired
 from tests.fakes.telegram import FakeTelegram
 from tests.service import GROUP, OUTBOX, Service, started
+
+TU = 2001
 
 
 def line(connection: sa.Connection, house: House, number: int, text: str, *, buttons: bool, **row: Any) -> None:
@@ -144,3 +147,49 @@ async def test_what_was_being_marked_at_the_end_is_not_left_so(tmp_path: Path) -
             await service.until(lambda: _settled(service))
         assert found == [Status.QUEUED]
         assert [one["text"] for one in telegram.sent(GROUP)] == ["Hồ sơ #1"]
+
+
+@pytest.mark.parametrize(
+    ("between", "ahead_s", "shown"),
+    [
+        pytest.param(200, 0, 1, id="many ids are known"),
+        pytest.param(3, 5, 1, id="its clock was ahead of ours"),
+        pytest.param(-400, 0, 2, id="more ids than are asked for"),
+    ],
+)
+async def test_a_message_that_arrived_is_found_or_counts_as_sent_again(
+    tmp_path: Path, between: int, ahead_s: float, shown: int
+) -> None:
+    """`between`: ids that others got while it was on its way; below 0 nobody has told us whose they are."""
+    async with FakeTelegram() as telegram:
+
+        def kill(house: House) -> None:
+            now = house.now()
+            marked_at = now - timedelta(seconds=30)
+
+            def heard(connection: sa.Connection, chat: int, at: datetime) -> None:
+                number = telegram._next_id(chat)
+                said = Inbound(channel="telegram", chat=str(chat), message_id=str(number), sent_at=at, text="dạ")
+                inbox.put_done(connection, inbox.from_channel(said, f"heard:{number}"), at)
+
+            with house.store.engine.begin() as connection:
+                heard(connection, 5000, now - timedelta(seconds=60))
+                for number in range(between):
+                    heard(connection, 6000 + number, marked_at + timedelta(seconds=1))
+                for _ in range(-between):
+                    telegram._next_id(6000)
+                telegram._show(telegram._message(TU, telegram.me, 0) | {"text": "một"}, None)
+                heard(connection, 7000, marked_at + timedelta(seconds=2))
+                key = f"telegram:{TU}"
+                cause = inbox.put_done(connection, inbox.from_inside(key, WaitExpired(due_at=now), "cause"), now)
+                pen = Pen(cause, key, now)
+                pen.reply(Reply(text="một", notice=True), 0)
+                sending = {"status": int(Status.SENDING), "attempts": 1, "owner": "dead",
+                           "marked_at": marked_at + timedelta(seconds=ahead_s)}  # fmt: skip
+                outbox.insert(connection, [row | sending for row in pen.rows])
+
+        async with started(tmp_path, telegram=telegram, prepare=kill) as service:
+            await service.until(lambda: _settled(service))
+            told = (await service.web.get("/metrics")).text
+        assert [one["text"] for one in telegram.sent(TU)] == ["một"] * shown
+        assert ('outcome="sent_again"} 1.0' in told) is (shown == 2)

@@ -108,6 +108,20 @@ async def test_a_picture_of_the_member_is_made_small_enough_for_zalo(street: Str
     assert street.zalo.messages[U][-1]["attachment"]["payload"]["elements"][0]["attachment_id"]
 
 
+@pytest.mark.parametrize("status", [0, 500])
+async def test_a_picture_whose_upload_hangs_goes_up_again(street: Street, status: int) -> None:
+    """Nobody sees an upload: that its fate is unknown puts the message itself in no doubt."""
+    street.zalo.fail("upload/image", status, done=True)
+    file_id = street.service.telegram.keep_file(noise((40, 40)), "photos/a.png")
+    await street.service.says(CHAT[LAN], photo=[{"file_id": file_id, "file_unique_id": "1", "width": 9, "height": 9}])
+    assert len(street.zalo.called("upload/image")) == 2
+    assert street.zalo.messages[U][-1]["attachment"]["payload"]["elements"][0]["attachment_id"]
+    newest = (
+        sa.select(OUTBOX.c.status, OUTBOX.c.error).where(OUTBOX.c.channel == "zalo_oa").order_by(OUTBOX.c.id.desc())
+    )
+    assert (await street.service.rows(newest.limit(1)))[0] == {"status": 2, "error": ""}
+
+
 async def test_a_voice_of_the_member_is_refused_to_them_in_words(street: Street) -> None:
     file_id = street.service.telegram.keep_file(OGG, "voice/a.ogg")
     await street.service.says(CHAT[LAN], voice={"file_id": file_id, "file_unique_id": "1", "duration": 2})

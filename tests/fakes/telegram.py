@@ -47,6 +47,8 @@ class Fault:
     done: bool
     times: int
     may: asyncio.Event | None
+    #: so many calls before it go through
+    behind: int
 
 
 class FakeTelegram:
@@ -107,12 +109,13 @@ class FakeTelegram:
         done: bool = False,
         times: int = 1,
         may: asyncio.Event | None = None,
+        behind: int = 0,
         **parameters: int,
     ) -> None:
         """The next calls of `method` fail. `status` 0: no answer, the line drops; `done`: it was carried out before;
-        `may`: they hang until it is set."""
+        `may`: they hang until it is set; `behind`: so many go through first."""
         refused = Refused(status, description or f"Injected {status}", **parameters) if status else None
-        self._faults.append(Fault(method=method, refused=refused, done=done, times=times, may=may))
+        self._faults.append(Fault(method=method, refused=refused, done=done, times=times, may=may, behind=behind))
 
     def sent(self, chat: int) -> list[Fields]:
         """What the bot's messages in this chat show now, oldest first."""
@@ -213,7 +216,9 @@ class FakeTelegram:
             call = Received(method=request.match_info["method"], fields=fields, files=files)
             self.calls.append(call)
             fault = next((f for f in self._faults if f.method == call.method), None)
-            if fault is None:
+            if fault is None or fault.behind:
+                if fault:
+                    fault.behind -= 1
                 return web.json_response({"ok": True, "result": await self._carry_out(call)})
             fault.times -= 1
             if not fault.times:
