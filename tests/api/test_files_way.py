@@ -15,7 +15,7 @@ from api.tables import Media, WantedFile
 from tests.fakes.telegram import Received
 from tests.fakes.zalo_oa import FakeZaloOa
 from tests.samples import AMR, OGG, noise, picture
-from tests.service import CHAT, LAN, Service, only, started
+from tests.service import CHAT, LAN, OUTBOX, Service, only, started
 
 U = "u1"
 MEDIA, WANTED = Media.__table__, WantedFile.__table__
@@ -116,10 +116,9 @@ async def test_a_picture_whose_upload_hangs_goes_up_again(street: Street, status
     await street.service.says(CHAT[LAN], photo=[{"file_id": file_id, "file_unique_id": "1", "width": 9, "height": 9}])
     assert len(street.zalo.called("upload/image")) == 2
     assert street.zalo.messages[U][-1]["attachment"]["payload"]["elements"][0]["attachment_id"]
-    newest = (
-        sa.select(OUTBOX.c.status, OUTBOX.c.error).where(OUTBOX.c.channel == "zalo_oa").order_by(OUTBOX.c.id.desc())
-    )
-    assert (await street.service.rows(newest.limit(1)))[0] == {"status": 2, "error": ""}
+    newest = sa.select(OUTBOX.c.status, OUTBOX.c.error).where(OUTBOX.c.channel == "zalo_oa")
+    [row] = await street.service.rows(newest.order_by(OUTBOX.c.id.desc()).limit(1))
+    assert row == {"status": 2, "error": ""}
 
 
 async def test_a_voice_of_the_member_is_refused_to_them_in_words(street: Street) -> None:
