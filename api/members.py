@@ -52,7 +52,7 @@ def hear(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, mem
         return _commanded(connection, office, pen, said, member_id, case_id)
     if case_id is None and not mine:
         return False
-    case = cases.find(connection, case_id or mine[0]["id"])
+    case = cases.locked(connection, case_id or mine[0]["id"])
     if case is None:
         return False
     if case_id is None and said.edited:
@@ -178,8 +178,7 @@ def _refusal(connection: sa.Connection, case: Row, member_id: int) -> str:
 
 
 def _address(connection: sa.Connection, office: Office, pen: Pen, said: Inbound, case: Row, member_id: int) -> None:
-    """Words from a member's own chat to one case: kept for a moment, and then sent. They see to whom."""
-    case = cases.locked(connection, case["id"]) or case
+    """Words from a member's own chat to one case, which is locked: kept for a moment, then sent. They see to whom."""
     about = _about(connection, case)
     if refused := _refusal(connection, case, member_id):
         pen.member(said.chat, f"{about}: {refused}", case_id=case["id"])
@@ -317,7 +316,7 @@ def _told_which(
         before = cases.find(connection, known)
         pen.member(said.chat, f"Tin này đã gửi cho {_about(connection, before) if before else f'#{known}'}.")
         return
-    _address(connection, office, pen, meant, case, member_id)
+    _address(connection, office, pen, meant, cases.locked(connection, case["id"]) or case, member_id)
     # what was asked loses its buttons
     pen.member(said.chat, f"Gửi cho {_about(connection, case)}.", case_id=case["id"], edits=inbox_id)
 
