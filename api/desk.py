@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from api import cases, directory, messenger, moves
+from api import cases, directory, inbox, messenger, moves
 from api.outbox import Pen
 from api.prepared import Prepared
 from api.store import in_turn
@@ -107,9 +107,14 @@ def happened(
 
 
 def relay(connection: sa.Connection, office: cases.Office, pen: Pen, said: Relay) -> None:
-    """A resident's words to whoever holds their case; while it waits, to the team's group and the console."""
+    """A resident's words to whoever holds their case; while it waits, to the team's group and the console.
+
+    Without a case they hear that it has ended, if they have not yet, and are the bot's again: never nobody's.
+    """
     case = cases.open_of(connection, pen.conversation)
     if case is None:
+        ended = CaseClosed(case=0, outcome="solved")
+        inbox.put(connection, [inbox.from_inside(pen.conversation, ended, f"no case:{pen.inbox_id}")], pen.now)
         return
     holder = cases.member_of(connection, case["holder_id"]) if case["holder_id"] else None
     answered = cases.words_of(connection, pen.conversation, said.reply_to) if said.reply_to else ""

@@ -275,6 +275,18 @@ def test_timers_survive_a_restart(open_room: Opener) -> None:
         assert "warned_missed" in third.kinds(case_id)
 
 
+def test_who_believes_to_be_with_the_team_without_a_case_is_the_bots_again(room: Room) -> None:
+    case_id = room.hands_off(TU)
+    room.press(CHAT[LAN], "Nhận")
+    with room.house.store.engine.begin() as connection:
+        connection.execute(CASE.update().where(CASE.c.id == case_id).values(closed_at=room.now, holder_id=None))
+    room.says(TU, "con ơi")
+    phrases = room.house.shelf.library.phrases
+    assert room.last(TU) == phrases.closed_solved.strip()
+    room.says(TU, "menu")
+    assert phrases.menu.strip() in room.last(TU)
+
+
 def test_what_is_stale_does_nothing(room: Room) -> None:
     case_id = room.hands_off(TU)
     before = room.case(case_id), room.offers(case_id)
