@@ -29,6 +29,8 @@ from api.sealed import SealBroken, SealedReader, SealingWriter, is_sealed
 from api.settings import Settings
 
 FORMAT = 1
+#: what SQLite writes beside a database; left beside another one of that name it would be written into that
+_LOGS = ("-wal", "-shm", "-journal")
 _KEYS = ("gocua.secret", "gocua.vapid")
 
 
@@ -218,17 +220,20 @@ def _load(reading: _Reading, connection: sa.Connection, media_folder: Path) -> d
     return proofs
 
 
-class _Arrived:
+class _Arriving:
     """Files of a copy, each under a name of its own until all have come: who is refused has changed nothing."""
+
+    #: not that of the database, which may be built in the same folder meanwhile
+    _ENDING = ".arriving"
 
     def __init__(self, folder: Path) -> None:
         self.many = 0
         self._folder = folder
         self._parts: list[tuple[Path, Path]] = []
 
-    def __enter__(self) -> "_Arrived":
+    def __enter__(self) -> "_Arriving":
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._folder.glob("*.restoring"):
+        for left in self._folder.glob(f"*{self._ENDING}"):
             left.unlink()
         return self
 
@@ -240,15 +245,17 @@ class _Arrived:
         path, self.many = self._folder / name, self.many + 1
         if path.exists() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return
-        part = path.with_name(f"{name}.restoring")
+        part = path.with_name(name + self._ENDING)
         self._parts.append((part, path))
         part.touch(mode=0o600)
         part.write_bytes(data)
 
     def stay(self) -> None:
+        """In place of what was there under their names."""
         os.sync()  # once for all of them
         for part, path in self._parts:
             part.replace(path)
+        data_folder.keep_names(self._folder)
 
 
 def _verify(settings: Settings, path: Path) -> Copy:
@@ -285,7 +292,8 @@ def _compared(told: Copy, found: dict[str, Proof], media: int) -> Copy:
 def restore(settings: Settings, file: Path, *, force: bool = False) -> Copy:
     """Bring a copy back, then up to this version's tables. All of it, or nothing of the database is changed.
 
-    Raises MoveRefused when there is data already and no `force`, or while a service runs; BackupBroken, SchemaError.
+    Pictures come before the database and keys after it, so that nothing of it speaks of what is not there yet. Raises
+    MoveRefused when there is data already and no `force`, or while anybody is at it; BackupBroken, SchemaError.
     """
     lock = moving.claim(settings)
     try:
@@ -322,7 +330,7 @@ def _restore_sqlite(settings: Settings, file: Path, database: Path, *, force: bo
 
 def _keep_aside(database: Path) -> None:
     """The old one gets a second name, under which it stays: at no moment is there none under its own."""
-    before, logs = _beside(database), [database.with_name(database.name + ending) for ending in ("-wal", "-shm")]
+    before, logs = _beside(database), [database.with_name(database.name + ending) for ending in _LOGS]
     try:
         _fold_in(database)
     except sa.exc.DatabaseError:  # broken, which may be why a copy is brought back: its log goes with it, as they are
@@ -364,14 +372,14 @@ def _restore_postgresql(settings: Settings, file: Path, *, force: bool) -> Copy:
 
 def _restored(settings: Settings, file: Path, connection: sa.Connection) -> tuple[Copy, list[tuple[str, bytes]]]:
     """Rows and files; and the keys, for the caller to keep once the database is in its place."""
-    with _source(file, settings) as tar, _Arrived(settings.media) as arrived:
+    with _source(file, settings) as tar, _Arriving(settings.media) as arriving:
         reading = _Reading(tar)
         found = _load(reading, connection, settings.media)
         for name, data in reading.files("media"):
-            arrived.add(name, data)
+            arriving.add(name, data)
         keys = list(reading.files("keys"))
-        copy = _compared(reading.end(), found, arrived.many)
-        arrived.stay()
+        copy = _compared(reading.end(), found, arriving.many)
+        arriving.stay()
     schema.bring(connection)
     connection.commit()
     return copy, keys
@@ -397,12 +405,19 @@ def _is_empty(url: str) -> bool:
 
 
 def _fold_in(database: Path) -> None:
-    """What still lies in the old file's log goes into it, so that it is whole by itself."""
+    """What still lies in the old file's log goes into it, so that it is whole by itself.
+
+    Raises MoveRefused when somebody is at it, and sqlalchemy's DatabaseError when it is no database.
+    """
     engine = sa.create_engine(f"sqlite:///{database}", hide_parameters=True)
     try:
         with engine.connect() as connection:
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY":
+            raise
+        busy = 1
     finally:
         engine.dispose()
     if busy:
-        raise MoveRefused(f"Có chương trình khác đang đọc {database} (như `gocua backup`): đợi xong rồi làm lại.")
+        raise MoveRefused(f"Có chương trình khác đang dùng {database} (như `gocua backup`): đợi xong rồi làm lại.")

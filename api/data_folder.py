@@ -1,4 +1,7 @@
-"""Small files of ours in the data folder: whole or not there, whoever kills us meanwhile; readable by us alone."""
+"""Files of ours in the data folder, keys above all: whole or not there, whoever kills us meanwhile; ours alone to read.
+
+Knows nothing of what is in them. A database is built elsewhere, and only put in its place here.
+"""
 
 import contextlib
 import os
@@ -28,11 +31,11 @@ def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
         try:
             with contextlib.suppress(FileExistsError):  # another process was first: its own counts
                 os.link(part, path)
-        except OSError:  # a disk that knows no second names
+        except OSError:  # a disk that knows no second names: whole all the same, but the last of several counts
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        _keep_names(path.parent)
+        keep_names(path.parent)
     data = path.read_bytes()
     if not data.strip():
         raise KeyLost(
@@ -43,22 +46,27 @@ def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 def put_in_place(part: Path, path: Path) -> None:
-    """`part` takes the name of the other at once, and for good: a power cut brings back neither."""
+    """`part`, which is on disk, takes the name of the other at once, and no power cut brings that one back."""
     part.replace(path)
-    _keep_names(path.parent)
+    keep_names(path.parent)
 
 
 def _written_beside(path: Path, data: bytes) -> Path:
-    """A name of its own: two processes in two containers may have one number."""
+    """Under a name of its own: two processes in two containers may have one number. What fails leaves nothing."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
     return Path(name)
 
 
-def _keep_names(folder: Path) -> None:
+def keep_names(folder: Path) -> None:
+    """What was renamed in it stays so: a file's new name is the folder's, and not on disk with the file."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

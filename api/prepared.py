@@ -203,11 +203,18 @@ class _as_sqlalchemy_raises:  # noqa: N801 # read as a word of `with`; a generat
         lost = _ends_the_line(error) or dialect.is_disconnect(error, connection.connection.driver_connection, None)
         if lost:
             connection.invalidate(error)
+        keep_no_values(error)
         raised: BaseException = sa.exc.DBAPIError.instance(
             self.sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost,
             dialect=dialect,
         )  # fmt: skip
         raise raised from error
+
+
+def keep_no_values(error: BaseException) -> None:
+    """Of what PostgreSQL says about an error only its first line: the others quote the row, and errors are logged."""
+    if said := getattr(getattr(error, "diag", None), "message_primary", None):
+        error.args = (said,)
 
 
 def _ends_the_line(error: Exception) -> bool:

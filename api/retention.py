@@ -1,5 +1,7 @@
 """What is kept how long: every night what has been done with for GOCUA_KEEP_DAYS goes, a slice at a time.
 
+Of a closed case and of a conversation nobody has gone on with the row stays and the words in it go: a resident who
+comes back after that begins anew, but need not say again where they live. Files that could not be had are forgotten.
 Never goes: what is open, what belongs to a resident whose case is open, the newest row of a table (its number must not
 be given again), the log, the directory, and that there were cases, where and how they ended. docs/operating.md has the
 table of it. On several processes one does it.
@@ -11,13 +13,31 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 import structlog
+from msgspec.structs import replace
 
 from api import unsigned
 from api.house import House
 from api.outbox import Status
-from api.tables import Addressed, Case, HeldWebhook, Inbox, JoinCode, Media, Miss, Outbox, SignIn, TeamNote, Visit
+from api.tables import (
+    Addressed,
+    Case,
+    ConversationRow,
+    HeldWebhook,
+    Inbox,
+    JoinCode,
+    Media,
+    Miss,
+    Outbox,
+    SignIn,
+    TeamNote,
+    Visit,
+    WantedFile,
+)
+from bot import record
+from bot.model import Conversation
 from bot.said import VIETNAM
 
 log = structlog.get_logger()
@@ -35,8 +55,10 @@ LINKS_KEPT = timedelta(days=30)
 _inbox = Inbox.__table__
 _outbox = Outbox.__table__
 _case = Case.__table__
+_conversation = ConversationRow.__table__
 _miss = Miss.__table__
 _media = Media.__table__
+_wanted = WantedFile.__table__
 _addressed = Addressed.__table__
 _note = TeamNote.__table__
 _visit = Visit.__table__
@@ -81,6 +103,8 @@ async def sweep(house: House) -> dict[str, int]:
     gone["misses"] = await _delete(house, _miss, _miss.c.at < before)
     gone["cases"] = await _blank_cases(house, before)
     gone["files"] = await _delete_files(house, before)
+    gone["wanted_files"] = await _delete(house, _wanted, _is_given_up(before))
+    gone["conversations"] = await _blank_conversations(house, before)
     return gone
 
 
@@ -134,14 +158,15 @@ async def _delete_by_number(
 async def _blank_cases(house: House, before: datetime) -> int:
     """Closed cases lose what was said; that they were, where and how they ended stays."""
     slice_ = (
-        sa.select(_case.c.id, _case.c.opened_at, _case.c.closed_at, _case.c.problem, _case.c.answers)
+        sa.select(_case.c.id, _case.c.opened_at, _case.c.closed_at, _case.c.problem, _case.c.answers, _case.c.tried,
+                  _case.c.hamlet, _has_words_elsewhere().label("elsewhere"))
         .where(_case.c.id > sa.bindparam("after"))
         .order_by(_case.c.id)
         .limit(SLICE)
-    )
+    )  # fmt: skip
     after, total = 0, 0
     while rows := await _read(house, slice_, after=after):
-        ids = [row.id for row in rows if row.closed_at and row.closed_at < before and (row.problem or row.answers)]
+        ids = [row.id for row in rows if row.closed_at and row.closed_at < before and _has_words(row)]
         if ids:
             await house.store.write(lambda c, ids=ids: _blank(c, ids))  # type: ignore[misc]
             total += len(ids)
@@ -150,6 +175,20 @@ async def _blank_cases(house: House, before: datetime) -> int:
         after = rows[-1].id
         await asyncio.sleep(PAUSE_S)
     return total
+
+
+def _has_words(case: Any) -> bool:
+    return bool(case.problem or case.answers or case.tried or case.hamlet or case.elsewhere)
+
+
+def _has_words_elsewhere() -> sa.ColumnElement[bool]:
+    """What other tables hold of a case: the team may write a note, or arrange a visit, long after it was blanked."""
+    visited = (_visit.c.case_id == _case.c.id, sa.or_(_visit.c.place != "", _visit.c.hamlet != ""))
+    return sa.or_(
+        sa.exists().where(_note.c.case_id == _case.c.id),
+        sa.exists().where(_addressed.c.case_id == _case.c.id),
+        sa.exists().where(*visited),
+    )
 
 
 def _blank(connection: sa.Connection, cases: Sequence[int]) -> None:
@@ -175,5 +214,44 @@ async def _delete_files(house: House, before: datetime) -> int:
     return total
 
 
-async def _read(house: House, query: sa.Select[Any], **given: int) -> list[Any]:
+def _is_given_up(before: datetime) -> sa.ColumnElement[bool]:
+    """A file that could not be had, and that no conversation still shows: it ended since, or was touched long ago."""
+    young = (_conversation.c.key == _wanted.c.conversation, _conversation.c.updated_at >= before)
+    return sa.and_(_wanted.c.next_at.is_(None), ~sa.exists().where(*young), ~_has_open_case(_wanted))
+
+
+async def _blank_conversations(house: House, before: datetime) -> int:
+    """Of conversations that nobody went on with the resident's words go, and with them the flow that needs them."""
+    opened = sa.exists().where(_case.c.conversation == _conversation.c.key, _case.c.closed_at.is_(None))
+    may_go = sa.and_(_conversation.c.updated_at < before, ~opened)
+    state = sa.case((may_go, sa.cast(_conversation.c.state, sa.Text)), else_="{}").label("state")
+    slice_ = (
+        sa.select(_conversation.c.key, _conversation.c.updated_at, state)
+        .where(_conversation.c.key > sa.bindparam("after"))
+        .order_by(_conversation.c.key)
+        .limit(SLICE)
+    )
+    # a turn that runs meanwhile moves updated_at on: what it wrote stays
+    here = (_conversation.c.key == sa.bindparam("row"), _conversation.c.updated_at == sa.bindparam("seen"))
+    blank = _conversation.update().where(*here).values(state=sa.bindparam("blank"))
+    after, total = "", 0
+    while rows := await _read(house, slice_, after=after):
+        blanks = [{"row": row.key, "seen": row.updated_at, "blank": left} for row in rows if (left := _left_of(row))]
+        if blanks:
+            total += await house.store.write(lambda c, blanks=blanks: c.execute(blank, blanks).rowcount)  # type: ignore[misc]
+        after = rows[-1].key
+        await asyncio.sleep(PAUSE_S)
+    return total
+
+
+def _left_of(row: Any) -> orjson.Fragment | None:
+    """The state without the resident's words; None when it has none."""
+    if row.state == "{}":  # young, or nothing was ever said
+        return None
+    talk = record.read_text(Conversation, row.state)
+    left = replace(talk, asked=(), answers={}, position=None, stack=(), menu=None, wake_at=None)
+    return orjson.Fragment(record.text(left)) if left != talk else None
+
+
+async def _read(house: House, query: sa.Select[Any], **given: Any) -> list[Any]:
     return await house.store.read(lambda c: list(c.execute(query, given)))

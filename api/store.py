@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from api.prepared import at_once, plain
+from api.prepared import at_once, keep_no_values, plain
 from api.settings import Settings
 
 T = TypeVar("T")
@@ -322,6 +322,15 @@ def _line(url: str) -> dict[str, str]:
     return {key: value for key, value in _LINE.items() if key not in said}
 
 
+def _keep_no_values(context: sa.engine.ExceptionContext) -> None:
+    """SQLAlchemy has copied the driver's words by then: they are changed in both."""
+    words = str(context.original_exception)
+    keep_no_values(context.original_exception)
+    if raised := context.sqlalchemy_exception:
+        kept = str(context.original_exception)
+        raised.args = tuple(said.replace(words, kept) if isinstance(said, str) else said for said in raised.args)
+
+
 def _engine(url: str, *, writer: bool) -> sa.Engine:
     pool_size = 2 if writer else 4  # the writing thread's, and one for the beginning and for commands
     packed: dict[str, Any] = {
@@ -331,7 +340,9 @@ def _engine(url: str, *, writer: bool) -> sa.Engine:
         "hide_parameters": True,
     }  # an error is logged: residents' words and keys are not
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, **packed, pool_pre_ping=True, connect_args=_line(url))
+        engine = sa.create_engine(url, **packed, pool_pre_ping=True, connect_args=_line(url))
+        event.listen(engine, "handle_error", _keep_no_values)
+        return engine
     engine = sa.create_engine(url, **packed, max_overflow=0, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")

@@ -10,6 +10,7 @@ import click
 import sqlalchemy as sa
 
 from api import schema
+from api.prepared import keep_no_values
 from api.settings import Settings, SettingsError, load
 
 PATH = click.Path(path_type=Path)
@@ -28,8 +29,9 @@ def settings(**given: object) -> Settings:
 
 
 def why(error: Exception) -> str:
-    """What an operator can use: of a database's error its own words, without the statement."""
-    own = getattr(error, "orig", None)
+    """What an operator can use: of a database's error its own words, without the statement and the row."""
+    if own := getattr(error, "orig", None):
+        keep_no_values(own)
     return f"không mở hay ghi được cơ sở dữ liệu, xem GOCUA_DATABASE_URL ({own})" if own else str(error)
 
 

@@ -1,10 +1,17 @@
 """A copy made while the service runs is the whole installation, and comes back as it was: on both databases."""
 
+import io
 import os
+import sqlite3
+import subprocess
+import sys
 import tarfile
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -39,6 +46,9 @@ class Place:
         engine.dispose()
 
 
+PICTURE, WAS = "hinh-so-1-cua-bac-ba.jpg", b"\xff\xd8 picture"
+
+
 def place(folder: Path, url: str) -> Place:
     folder.mkdir(exist_ok=True)
     return Place(Settings(_env_file=None, database_url=url, media_folder=str(folder / "media")))
@@ -51,7 +61,7 @@ def full(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     one = place(tmp_path / "old", database_url)
     fill_every_table(one.settings)
     one.settings.media.mkdir()
-    (one.settings.media / "hinh-so-1-cua-bac-ba.jpg").write_bytes(b"\xff\xd8 picture")
+    (one.settings.media / PICTURE).write_bytes(WAS)
     (one.settings.data_folder / "gocua.secret").write_text("khoá")
     return one
 
@@ -61,14 +71,14 @@ def test_a_copy_comes_back_whole(full: Place, tmp_path: Path) -> None:
     assert all(proof.rows for proof in before.values())
     copy = backup.make(full.settings, tmp_path / "copy.gocua", DAY)
     assert (copy.media, copy.media_missing) == (1, 1)
-    (full.settings.media / "hinh-so-1-cua-bac-ba.jpg").unlink()
+    (full.settings.media / PICTURE).unlink()
     full.write("DELETE FROM colleague")
     with pytest.raises(MoveRefused, match="--force"):
         backup.restore(full.settings, tmp_path / "copy.gocua")
     assert full.proofs() != before
     backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
     assert full.proofs() == before
-    assert (full.settings.media / "hinh-so-1-cua-bac-ba.jpg").read_bytes() == b"\xff\xd8 picture"
+    assert (full.settings.media / PICTURE).read_bytes() == WAS
 
 
 def test_what_was_there_before_is_kept_each_time(full: Place, tmp_path: Path) -> None:
@@ -231,3 +241,253 @@ def test_an_empty_database_has_nothing_to_copy(tmp_path: Path) -> None:
 
 def test_the_copy_knows_its_revision(full: Place, tmp_path: Path) -> None:
     assert backup.make(full.settings, tmp_path / "copy.gocua", DAY).revision == schema.head()
+
+
+# --- ended in the middle, or refused at the end ----------------------------------------------------------------------
+
+#: dies at the moment when the new file is to take the old one's name
+DIES_AT_THE_CHANGE = """
+replace = pathlib.Path.replace
+pathlib.Path.replace = lambda self, to: os._exit(9) if self.name == "gocua.db.restoring" else replace(self, to)
+"""
+#: dies with half a picture written
+DIES_IN_A_PICTURE = """
+write = pathlib.Path.write_bytes
+pathlib.Path.write_bytes = lambda self, data: (write(self, data[:3]), os._exit(9)) if ".jpg" in self.name else None
+"""
+RESTORES = """
+import os, pathlib, sys
+from api import backup
+from api.settings import Settings
+{dies}
+settings = Settings(_env_file=None, database_url=sys.argv[1], media_folder=sys.argv[2])
+backup.restore(settings, pathlib.Path(sys.argv[3]), force=True)
+"""
+
+
+def dies_restoring(settings: Settings, file: Path, dies: str) -> None:
+    """A process of its own, killed where `dies` says."""
+    typed = [sys.executable, "-c", RESTORES.format(dies=dies), settings.database_url, str(settings.media), str(file)]
+    done = subprocess.run(typed, check=False, cwd=Path(__file__).parents[2], capture_output=True)
+    assert done.returncode == 9, done.stderr.decode()
+
+
+def left_over(settings: Settings) -> list[str]:
+    """What no restore may leave behind."""
+    folders = {settings.data_folder, settings.media}
+    return [path.name for folder in folders for path in folder.iterdir() if path.suffix in (".restoring", ".arriving")]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_restore_that_dies_leaves_the_old_database_under_its_name(full: Place, tmp_path: Path) -> None:
+    file = tmp_path / "copy.gocua"
+    backup.make(full.settings, file, DAY)
+    full.write("DELETE FROM colleague")
+    before = full.proofs()
+    dies_restoring(full.settings, file, DIES_AT_THE_CHANGE)
+    assert full.settings.database_file is not None
+    assert full.settings.database_file.exists()
+    assert full.proofs() == before
+    backup.restore(full.settings, file, force=True)
+    assert full.proofs() != before
+    assert left_over(full.settings) == []
+
+
+def test_a_restore_that_died_in_a_picture_is_done_again_whole(full: Place, tmp_path: Path) -> None:
+    """The second time without --force: nothing of the database was changed the first time."""
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    new = place(tmp_path / "new", f"sqlite:///{tmp_path}/new/gocua.db")
+    dies_restoring(new.settings, tmp_path / "copy.gocua", DIES_IN_A_PICTURE)
+    backup.restore(new.settings, tmp_path / "copy.gocua")
+    assert (new.settings.media / PICTURE).read_bytes() == WAS
+    assert left_over(new.settings) == []
+
+
+def rewritten(old: Path, new: Path, change: Callable[[str, bytes], bytes | None]) -> None:
+    """A copy with members changed, or left out where `change` gives None."""
+    with tarfile.open(old, "r:gz") as source, tarfile.open(new, "w:gz") as target:
+        for member in source:
+            found = source.extractfile(member)
+            assert found is not None
+            if (data := change(member.name, found.read())) is not None:
+                member.size = len(data)
+                target.addfile(member, io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name, data: None if name == "end.json" else data,
+        lambda name, data: data.replace(b'"checksum":"', b'"checksum":"0') if name == "end.json" else data,
+        lambda name, data: data.replace(b'"media":1', b'"media":2') if name == "end.json" else data,
+    ],
+    ids=["no end", "wrong proof", "a picture too few"],
+)
+def test_a_copy_that_is_refused_at_its_end_changes_no_file(
+    full: Place, tmp_path: Path, change: Callable[[str, bytes], bytes | None]
+) -> None:
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    rewritten(tmp_path / "copy.gocua", tmp_path / "bad.gocua", change)
+    files = {full.settings.media / PICTURE: b"newer", full.settings.data_folder / "gocua.secret": b"newer"}
+    for path, data in files.items():
+        path.write_bytes(data)
+    before = full.proofs()
+    with pytest.raises(BackupBroken):
+        backup.restore(full.settings, tmp_path / "bad.gocua", force=True)
+    assert {path: path.read_bytes() for path in files} == files
+    assert full.proofs() == before
+    assert left_over(full.settings) == []
+
+
+# --- an old file that is broken, or in use ---------------------------------------------------------------------------
+
+
+#: what SQLite writes beside a database, and takes for its own of whatever lies there under that name
+LOGS = ("-wal", "-shm", "-journal")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_copy_takes_the_place_of_garbage_which_is_kept(full: Place, tmp_path: Path) -> None:
+    database, garbage = full.settings.database_file, b"no database, but long enough to be read as one" * 99
+    assert database is not None
+    before = full.proofs()
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    database.write_bytes(garbage)
+    for ending in LOGS:
+        database.with_name(database.name + ending).write_bytes(garbage)
+    with pytest.raises(MoveRefused, match="--force"):
+        backup.restore(full.settings, tmp_path / "copy.gocua")
+    assert database.read_bytes() == garbage
+    backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
+    assert full.proofs() == before
+    assert database.with_name("gocua.db.before").read_bytes() == garbage
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits five seconds for an SQLite file that another has."""
+    made = sa.create_engine
+
+    def create(url: Any, **given: Any) -> sa.Engine:
+        return made(url, **given, **({"connect_args": {"timeout": 0.1}} if str(url).startswith("sqlite") else {}))
+
+    monkeypatch.setattr(sa, "create_engine", create)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("impatient")
+def test_what_somebody_still_reads_is_not_taken_away(full: Place, tmp_path: Path) -> None:
+    """Rows that lie in the log alone, which cannot be folded in under the reader's feet."""
+    database = full.settings.database_file
+    assert database is not None
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    reader = sqlite3.connect(database, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM colleague").fetchone()
+    full.write("DELETE FROM colleague")
+    before = full.proofs()
+    with pytest.raises(MoveRefused, match="chương trình khác"):
+        backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
+    assert full.proofs() == before
+    assert left_over(full.settings) == []
+    reader.close()
+    backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
+    kept = place(tmp_path, f"sqlite:///{database}.before")
+    assert kept.proofs() == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("impatient")
+def test_what_somebody_still_writes_is_not_taken_away(full: Place, tmp_path: Path) -> None:
+    """With the older kind of log, as a database has that was made and never served; it is not taken for garbage."""
+    database = full.settings.database_file
+    assert database is not None
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    writer = sqlite3.connect(database, isolation_level=None)
+    writer.execute("PRAGMA journal_mode=DELETE")
+    writer.execute("BEGIN EXCLUSIVE")
+    writer.execute("DELETE FROM colleague")
+    with pytest.raises(MoveRefused, match="chương trình khác"):
+        backup.restore(full.settings, tmp_path / "copy.gocua", force=True)
+    writer.execute("COMMIT")
+    writer.close()
+    assert full.proofs()["colleague"].rows == 0
+    assert list(tmp_path.glob("*.before*")) == []
+
+
+def test_pictures_may_lie_beside_the_database(tmp_path: Path) -> None:
+    one = Place(Settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/gocua.db", media_folder=str(tmp_path)))
+    fill_every_table(one.settings)
+    (tmp_path / PICTURE).write_bytes(WAS)
+    before = one.proofs()
+    backup.make(one.settings, tmp_path / "copy.gocua", DAY)
+    (tmp_path / PICTURE).unlink()
+    backup.restore(one.settings, tmp_path / "copy.gocua", force=True)
+    assert one.proofs() == before
+    assert (tmp_path / PICTURE).read_bytes() == WAS
+    assert left_over(one.settings) == []
+
+
+# --- beside a slow disk, and a sealed copy ---------------------------------------------------------------------------
+
+#: what an operator may have set against forgotten transactions, and a file that takes longer
+IDLE_MS, SLOW_S = 300, 0.8
+
+
+def sleeps_first(work: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    time.sleep(SLOW_S)
+    return work(*given, **named)
+
+
+@pytest.fixture
+def hurried_url(postgres_url: str) -> str:
+    """A database whose server ends every transaction that says nothing for a moment."""
+    engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        name = sa.make_url(postgres_url).database
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = {IDLE_MS}")
+    return postgres_url
+
+
+@pytest.mark.parametrize("slow", ["_add", "_add_file"])
+def test_a_slow_disk_ends_no_copy(hurried_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
+    one = place(tmp_path, hurried_url)
+    fill_every_table(one.settings)
+    write, calls = getattr(backup, slow), []
+
+    def once_slow(*given: Any) -> Any:
+        calls.append(given)
+        return sleeps_first(write, *given) if len(calls) == 2 else write(*given)
+
+    monkeypatch.setattr(backup, slow, once_slow)
+    copy = backup.make(one.settings, tmp_path / "copy.gocua", DAY)
+    assert all(proof.rows for proof in copy.proofs.values())
+
+
+def test_a_slow_picture_ends_no_restore(hurried_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = place(tmp_path / "old", f"sqlite:///{tmp_path}/old/gocua.db")
+    fill_every_table(old.settings)
+    old.settings.media.mkdir()
+    (old.settings.media / PICTURE).write_bytes(WAS)
+    backup.make(old.settings, tmp_path / "copy.gocua", DAY)
+    new = place(tmp_path / "new", hurried_url)
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: sleeps_first(write, path, data))
+    backup.restore(new.settings, tmp_path / "copy.gocua")
+    assert (new.settings.media / PICTURE).read_bytes() == WAS
+    assert new.proofs()["colleague"].rows == 2
+
+
+def test_nobody_can_read_the_rows_beside_a_copy_that_is_being_proved(
+    full: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever ends us there leaves nothing that was sealed lying open."""
+    load, seen = backup._load, []
+
+    def looks(*given: Any) -> Any:
+        seen.append([path.name for path in tmp_path.rglob(".gocua-verify-*")])
+        return load(*given)
+
+    monkeypatch.setattr(backup, "_load", looks)
+    backup.make(full.settings, tmp_path / "copy.gocua", DAY)
+    assert seen == [[]]

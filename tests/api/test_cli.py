@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from api import inbox, main, outbox, schema
-from api.cli import app
+from api.cli import app, entry
 from api.outbox import Pen
 from api.settings import Settings
 from bot import transcript
@@ -134,6 +134,18 @@ def test_what_cannot_be_done_is_said_in_one_line(room: Path, monkeypatch: pytest
         refused = run(*typed)
         assert (refused.exit_code, "Traceback" in refused.stderr, "sqlalche.me" in refused.stderr) == (1, False, False)
         assert "xem GOCUA_DATABASE_URL (" in refused.stderr
+
+
+def test_what_a_database_refuses_is_said_without_the_row(database_url: str) -> None:
+    engine = sa.create_engine(database_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE one (phone TEXT PRIMARY KEY)")
+        connection.exec_driver_sql("INSERT INTO one VALUES ('0912345678')")
+        with pytest.raises(sa.exc.IntegrityError) as refused:
+            connection.exec_driver_sql("INSERT INTO one VALUES ('0912345678')")
+    engine.dispose()
+    assert "GOCUA_DATABASE_URL (" in entry.why(refused.value)
+    assert "0912345678" not in entry.why(refused.value)
 
 
 def test_a_list_that_is_none_names_its_setting(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,6 +282,22 @@ async def test_a_file_that_comes_after_is_not_kept(room: Room) -> None:
     assert not await room.says(one)  # a late repeat brings nothing back
 
 
+async def test_a_try_that_comes_late_takes_away_nothing_that_is_kept(room: Room) -> None:
+    """Two tries at one file under one name: what the first kept stays, unless it was forgotten since."""
+    one = sent(room.zalo.keep("a.jpg", picture()))
+    async with room.files._one_picture:  # the first try has begun
+        await room.says(one)
+        claimed = await room.house.store.read(lambda c: c.execute(sa.select(WANTED)).one())
+    await room.quiet()
+    (row,) = await room.rows(MEDIA)
+    await room.files._one(claimed)
+    assert room.house.media.bytes_of(row["path"])
+    assert await room.rows(MEDIA) == [row]
+    await room.house.store.write(lambda c: media.forget(c, TALK) and None)
+    await room.files._one(claimed)
+    assert list(room.house.media.folder.iterdir()) == []
+
+
 async def test_a_lost_picture_is_marked_in_the_talk(room: Room) -> None:
     good, bad = sent(room.zalo.keep("a.jpg", picture())), sent("https://anh-moi.example/a.jpg")
     await room.says(good, bad)

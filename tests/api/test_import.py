@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -370,6 +371,31 @@ def test_the_command_tries_writes_and_refuses(
     code, said = run("template", str(tmp_path / "mau.xlsx"))
     assert (code, (tmp_path / "mau.xlsx").exists()) == (0, True)
     engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["locked", "away"])
+def test_a_database_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    """And without a name or number out of the sheet."""
+    made, url = sa.create_engine, f"sqlite:///{tmp_path / 'gocua.db'}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOCUA_DATABASE_URL", url)
+    assert CliRunner().invoke(app, ["migrate"]).exit_code == 0
+    other = made(url, isolation_level="AUTOCOMMIT")
+    with other.connect() as busy:
+        if database == "locked":
+            impatient = partial(made, connect_args={"timeout": 0.1})
+            monkeypatch.setattr(sa, "create_engine", impatient)
+            busy.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            monkeypatch.setenv("GOCUA_DATABASE_URL", "postgresql+psycopg://a:b@127.0.0.1:1/none")
+        result = CliRunner().invoke(app, ["members", "import", str(write(tmp_path, SHEET))])
+    other.dispose()
+    assert isinstance(result.exception, SystemExit), "no traceback"
+    assert result.exit_code == 1
+    assert result.output.startswith("Chưa làm được: không mở hay ghi được cơ sở dữ liệu, xem GOCUA_DATABASE_URL (")
+    assert not [word for word in ("Lan", "Võ", "INSERT", "[parameters") if word in result.output]
 
 
 def test_long_lists_are_cut(tmp_path: Path, gazetteer: Gazetteer) -> None:

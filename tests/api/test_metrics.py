@@ -1,12 +1,13 @@
 """What Prometheus is told, and who may ask."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 
-from api import logs, metrics, schema
+from api import health, logs, metrics, schema
 from api.counts import Counts
 from tests.service import SECRET, Service, started
 
@@ -67,6 +68,20 @@ async def test_the_house_and_the_database_are_told(service: Service) -> None:
     assert found["gocua_disk_free_bytes",] > 0
     assert any(key[0] == "gocua_build_info" and schema.head() in key for key in found)
     assert found["process_resident_memory_bytes",] > 10_000_000
+
+
+async def test_a_database_that_hangs_is_told_and_does_not_hang_us(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(work: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health, "ANSWER_S", 0.05)
+    monkeypatch.setattr(service.house.store, "read", never)
+    async with asyncio.timeout(5):
+        found = await _read(service)
+    assert found["gocua_database_up",] == 0
+    assert found["gocua_disk_free_bytes",] > 0
 
 
 async def test_nobody_is_named(service: Service) -> None:

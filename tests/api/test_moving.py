@@ -1,5 +1,6 @@
 """From SQLite to PostgreSQL: every row, proved; or nothing at all."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,23 @@ def test_only_from_sqlite_to_postgresql(old: Settings, postgres_url: str, tmp_pa
         moving.move(old, f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(MoveRefused, match="SQLite"):
         moving.move(Settings(_env_file=None, database_url=postgres_url), postgres_url)
+
+
+def test_a_slow_disk_ends_no_move(old: Settings, target: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends every transaction that says nothing for 300 ms; the old file takes longer than that."""
+    with target.connect() as connection:
+        idle = f"ALTER DATABASE {target.url.database} SET idle_in_transaction_session_timeout = 300"
+        connection.exec_driver_sql(idle)
+        connection.commit()
+    look = moving.tables
+
+    def slow(connection: sa.Connection) -> list[sa.Table]:
+        if connection.dialect.name == "sqlite":
+            time.sleep(0.8)
+        return look(connection)
+
+    monkeypatch.setattr(moving, "tables", slow)
+    assert all(proof.rows for proof in moving.move(old, _url(target)).values())
 
 
 @pytest.mark.parametrize("row", [(1, "ế", None, 1.5, b"\0\xff"), (), (2**62, "", "\\N\t\n")])

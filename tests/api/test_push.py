@@ -219,6 +219,25 @@ async def test_nobody_home_at_the_endpoint_is_no_disaster(
     assert await rows(house, sa.select(_push.c.failures)) == [(1,)]
 
 
+async def test_a_broken_key_of_ours_is_no_browsers_fault(
+    house: House, lan: httpx.AsyncClient, service: Service
+) -> None:
+    """Nobody is told until the operator has mended it; then all are."""
+    await lan.post("/team/push", json=service.subscription)
+    await house.store.write(lambda c: town.put_case(c, "bac-tu", NOW, offered_to=LAN))
+    file = house.settings.data_folder / "gocua.vapid"
+    for broken in (b"", b"-----BEGIN PRIVATE KEY-----\nnothing\n-----END PRIVATE KEY-----\n", b"\xff\xd8 picture"):
+        file.write_bytes(broken)
+        assert await once(house) == 0
+        assert await rows(house, sa.select(_push.c.failures)) == [(0,)]
+        assert "khoá gocua.vapid" in house.worries["push"]
+        assert "`gocua restore`, hoặc xoá tệp đó" in house.worries["push"]
+    file.unlink()
+    assert await once(house) == 1
+    assert "push" not in house.worries
+    assert [one["text"] for one in service.heard] == ["Có hồ sơ mới"]
+
+
 async def test_marks_move_on_when_there_is_nothing_to_tell(
     house: House, lan: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

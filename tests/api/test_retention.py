@@ -1,20 +1,26 @@
 """What is done with goes after its days; nothing open, and nothing of a resident who is being helped, ever does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
-from api import media, retention
+from api import casework, media, retention
 from api.media import Kept
-from api.tables import HeldWebhook, Miss, SignIn
+from api.tables import Addressed, HeldWebhook, Miss, SignIn, TeamNote, Visit, WantedFile
+from bot import record
+from bot.model import Conversation, Menu, Place, Position
 from tests.desk_room import Room, opened
-from tests.service import CASE, DAY, INBOX, LAN, LOG, OUTBOX
+from tests.service import CASE, CONVERSATION, DAY, INBOX, LAN, LOG, OUTBOX
 
 BA, TU = 2001, 2002
 HELD, MISS, SIGN_IN = (table.__table__ for table in (HeldWebhook, Miss, SignIn))
+NOTE, VISIT, ADDRESSED, WANTED = (table.__table__ for table in (TeamNote, Visit, Addressed, WantedFile))
 
 
 @pytest.fixture
@@ -73,7 +79,8 @@ async def test_what_waits_is_never_old(room: Room) -> None:
         with room.house.store.engine.begin() as connection:
             connection.execute(table.update().values(change))
     before = _count(room, INBOX), _count(room, OUTBOX)
-    assert sum((await _sweep_after(room, 4000)).values()) == 0
+    gone = await _sweep_after(room, 4000)
+    assert (gone["events"], gone["messages"]) == (0, 0)
     assert (_count(room, INBOX), _count(room, OUTBOX)) == before
 
 
@@ -87,6 +94,114 @@ async def test_a_closed_case_loses_its_words_and_stays(room: Room) -> None:
     assert (case["problem"], case["answers"], case["tried"], case["hamlet"]) == ("", {}, {}, "")
     assert (case["outcome"], case["commune"], case["topic"]) == ("solved", "25750", case["topic"])
     assert (await _sweep_after(room, 1))["cases"] == 0
+
+
+@pytest.mark.parametrize("what", ["tried", "hamlet", "note", "addressed", "place", "visited hamlet"])
+async def test_what_comes_to_a_closed_case_later_goes_too(room: Room, what: str) -> None:
+    """As a note that is written once the case has lost its words; of several cases the one that has any."""
+    numbers = []
+    for who in (BA, TU, 2003, 2004):
+        numbers.append(room.hands_off(who))
+        room.act(lambda c: c.execute(CASE.update().values(closed_at=room.now, outcome="solved")))
+    one = numbers[1]
+    assert (await _sweep_after(room, 366))["cases"] == 4
+    visit = {"case_id": one, "day": "2027-11-24", "place": "", "hamlet": "", "asked_at": room.now}
+    write: dict[str, Callable[[sa.Connection], object]] = {
+        "tried": lambda c: c.execute(CASE.update().where(CASE.c.id == one).values(tried={"máy": "cũ"})),
+        "hamlet": lambda c: c.execute(CASE.update().where(CASE.c.id == one).values(hamlet="khu phố 3")),
+        "note": lambda c: casework.write_note(c, one, LAN, "nhà cạnh chợ", room.now),
+        "addressed": lambda c: c.execute(
+            ADDRESSED.insert(), {"chat": "9001", "message_id": "7", "case_id": one, "inbox_id": 1}
+        ),
+        "place": lambda c: c.execute(VISIT.insert(), visit | {"place": "số 7"}),
+        "visited hamlet": lambda c: c.execute(VISIT.insert(), visit | {"hamlet": "khu phố 3"}),
+    }
+    with room.house.store.engine.begin() as connection:
+        write[what](connection)
+    assert (await _sweep_after(room, 1))["cases"] == 1
+    case = room.case(one)
+    assert (case["tried"], case["hamlet"]) == ({}, "")
+    assert (_count(room, NOTE), _count(room, ADDRESSED)) == (0, 0)
+    assert _count(room, VISIT, (VISIT.c.place != "") | (VISIT.c.hamlet != "")) == 0
+    assert (await _sweep_after(room, 1))["cases"] == 0
+
+
+def _state(room: Room, who: int) -> Conversation:
+    [row] = room.rows(sa.select(CONVERSATION.c.state).where(CONVERSATION.c.key == f"telegram:{who}"))
+    return record.read(Conversation, row["state"])
+
+
+async def test_a_conversation_loses_the_residents_words_and_keeps_their_place(room: Room) -> None:
+    """Of one in the middle of a flow; the other three are young, never said anything, or have a case that is open."""
+    here = Position(flow="vneid", version="1", step="phone")
+    place = Place(commune="25750")
+    whole = Conversation(channel="telegram", chat=str(BA), epoch=4, position=here, stack=(here,), menus=7, place=place,
+                         menu=Menu(number=7, choices=()), wake_at=room.now, answers={"đời máy": "cũ"},
+                         asked=("mất thẻ", "vneid"), greeted=True)  # fmt: skip
+    room.hands_off(TU, problem="máy báo lỗi 77")
+    with room.house.store.engine.begin() as connection:
+        for who in (BA, 2003, 2004, 2005):
+            state = orjson.Fragment(record.text(replace(whole, chat=str(who)))) if who != 2003 else {}
+            row = {"key": f"telegram:{who}", "channel": "telegram", "chat": str(who), "state": state,
+                   "state_version": 1, "epoch": 4, "reachable": True, "name": "", "heard_at": None,
+                   "updated_at": room.now + timedelta(days=9 if who == 2004 else 0)}  # fmt: skip
+            connection.execute(CONVERSATION.insert(), row)
+    helped = _state(room, TU)
+    assert (await _sweep_after(room, 366))["conversations"] == 2
+    assert _state(room, BA) == Conversation(
+        channel="telegram", chat=str(BA), epoch=4, menus=7, place=place, greeted=True
+    )
+    assert _state(room, 2005).answers == {}
+    assert _state(room, 2004).answers == {"đời máy": "cũ"}
+    assert _state(room, TU) == helped
+    assert (await _sweep_after(room, 1))["conversations"] == 0
+    assert (await _sweep_after(room, 9))["conversations"] == 1
+
+
+async def test_who_comes_back_after_that_is_answered(room: Room) -> None:
+    room.says(BA, "làm vneid")
+    room.press(BA, "Tạo tài khoản VNeID")
+    assert _state(room, BA).position
+    assert (await _sweep_after(room, 366))["conversations"] == 1
+    room.run()  # what was to wake them is stale
+    before = len(room.shown[str(BA)])
+    assert _state(room, BA).position is None
+    room.press(BA, "Làm tài khoản mới")
+    assert len(room.shown[str(BA)]) == before + 1
+    room.says(BA, "làm vneid")
+    room.press(BA, "Tạo tài khoản VNeID")
+    assert _state(room, BA).position
+
+
+async def test_a_turn_that_runs_meanwhile_wins(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.says(BA, "làm vneid")
+    look = retention._left_of
+
+    def meanwhile(row: Any) -> object:
+        room.press(BA, "Tạo tài khoản VNeID")
+        return look(row)
+
+    monkeypatch.setattr(retention, "_left_of", meanwhile)
+    assert (await _sweep_after(room, 366))["conversations"] == 0
+    assert _state(room, BA).position
+
+
+async def test_files_that_were_given_up_are_forgotten(room: Room) -> None:
+    """Those of a conversation that is gone, or was touched long ago; not while a case is open, nor what still waits."""
+    room.hands_off(TU)
+    room.says(BA, "chào con")
+    room.says(2003, "chào con")
+    young = CONVERSATION.update().where(CONVERSATION.c.key == "telegram:2003")
+    with room.house.store.engine.begin() as connection:
+        connection.execute(young.values(updated_at=room.now + timedelta(days=9)))
+        for who in (BA, TU, 2003, 2004):
+            for number, due in enumerate((None, room.now)):
+                row = {"id": f"f{who}{number}", "conversation": f"telegram:{who}", "channel": "zalo_oa", "ref": "https://x",
+                       "kind": "photo", "name": "", "attempts": 5, "next_at": due}  # fmt: skip
+                connection.execute(WANTED.insert(), row)
+    assert (await _sweep_after(room, 366))["wanted_files"] == 2
+    left = {row["id"] for row in room.rows(sa.select(WANTED.c.id).where(WANTED.c.next_at.is_(None)))}
+    assert (left, _count(room, WANTED)) == ({f"f{TU}0", "f20030"}, 6)
 
 
 async def test_pictures_go_with_their_rows(room: Room, tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """Settings: absent is off, half-set is refused and every name is told, nothing secret has a default or is shown."""
 
 import os
+import random
+import secrets
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +38,45 @@ def test_its_own_files_lie_in_the_folder_that_is_told(database: str, tmp_path: P
     whole = load(database_url=database, data_folder=tmp_path)
     assert whole.media == tmp_path / "gocua-media"
     assert whole.signing_key() == (tmp_path / "gocua.secret").read_text(encoding="ascii")
+
+
+def test_an_empty_key_file_says_what_to_do(tmp_path: Path) -> None:
+    """As a full disk or a power cut leaves it: an empty key would sign for everybody."""
+    (tmp_path / "gocua.secret").touch()
+    with pytest.raises(ValueError, match=r"gocua\.secret trống.*`gocua restore`, hoặc xoá tệp này"):
+        load(data_folder=tmp_path).signing_key()
+
+
+def test_all_who_start_at_once_get_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is slow to make its key meets the file of one who was faster, and never half of it."""
+    together, made = threading.Barrier(8), secrets.token_urlsafe
+
+    def slow(length: int) -> str:
+        time.sleep(random.uniform(0.01, 0.05))
+        return made(length)
+
+    def start(_number: int) -> str:
+        together.wait()
+        return load(data_folder=tmp_path).signing_key()
+
+    monkeypatch.setattr(secrets, "token_urlsafe", slow)
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(start, range(8)))
+    assert [len(key) for key in found] == [64]
+    assert [path.name for path in tmp_path.iterdir()] == ["gocua.secret"]
+
+
+def test_a_key_that_could_not_be_written_leaves_no_file(tmp_path: Path) -> None:
+    """The disk takes ten bytes and no more; the next start makes a whole one."""
+    code = (
+        "import resource, sys; from api.settings import Settings; whole = Settings(_env_file=None, "
+        "data_folder=sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)); whole.signing_key()"
+    )
+    typed = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(typed, check=False, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert "OSError: [Errno 27]" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert len(load(data_folder=tmp_path).signing_key()) == 64
 
 
 def test_without_a_folder_they_lie_beside_the_file_or_where_it_was_started(tmp_path: Path) -> None:

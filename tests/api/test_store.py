@@ -1,6 +1,7 @@
 """The writing thread: nothing ends it, nobody pays for a neighbour, and a database that is away is said to be so."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from api.prepared import Prepared
 from api.settings import load
 from api.store import Store, StoreAway
 from tests.service import INBOX, SECRET, Service
@@ -63,6 +65,29 @@ async def test_a_deadlock_is_tried_again(store: Store, times: int) -> None:
 
     await store.write(collides)
     assert await words(store) == ["một"]
+
+
+async def test_an_error_tells_no_values(store: Store) -> None:
+    """It is logged, and what was to be written are residents' words and keys. PostgreSQL quotes whole rows too."""
+    await store.write(lambda c: c.exec_driver_sql("CREATE TABLE needed (text TEXT, why TEXT NOT NULL)") and None)
+    secret = {"text": "mã OTP của tui là 482913", "why": None}
+    for statement, values in (
+        ("INSERT INTO word (text) VALUES (:text)", [secret, secret]),
+        ("INSERT INTO needed (text, why) VALUES (:text, :why)", secret),
+        ("SELECT nothing FROM word WHERE text = :text", secret),
+    ):
+        with pytest.raises(sa.exc.DBAPIError) as refused:
+            await store.write(lambda c, text=statement, values=values: c.execute(sa.text(text), values) and None)  # type: ignore[misc]
+        assert "482913" not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_a_statement_made_ready_tells_no_values_either(store: Store) -> None:
+    word = sa.table("word", sa.column("text", sa.Text))
+    insert, secret = Prepared(word.insert()), {"text": "mã OTP của tui là 482913"}
+    await store.write(lambda c: insert.run(c, secret))
+    with pytest.raises(sa.exc.IntegrityError) as refused:
+        await store.write(lambda c: insert.run(c, secret))
+    assert "482913" not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_nothing_ends_the_thread(store: Store) -> None:

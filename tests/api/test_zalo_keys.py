@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,10 +14,11 @@ from api.carrier import Carrier
 from api.house import House
 from api.main import _bases, build
 from api.settings import Settings
+from api.store import StoreAway, Work
 from api.tables import ZaloKey
 from api.zalo_keys import NAME, Keyring
 from bot.channel import Call
-from tests.fakes.zalo_oa import FakeZaloOa
+from tests.fakes.zalo_oa import FakeZaloOa, _challenge
 from tests.service import DAY, Clock, shared_content
 
 KEY = ZaloKey.__table__
@@ -185,6 +187,52 @@ async def test_one_is_killed_and_the_other_goes_on(dies: str, postgres_url: str,
         alerted = f"zalo {OA}" in other.house.worries
         assert alerted is (dies == "before the save")
         assert (await row(other.house))["asked_at"] is None
+
+
+async def _look_as_the_database_goes(keyring: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is away from the moment in which Zalo has given a new pair, and back after that."""
+    store, given = keyring.house.store, asyncio.Event()
+    ask, write = keyring.carrier.post, store.write
+
+    async def asks(name: str, call: Call) -> tuple[int, bytes]:
+        answer = await ask(name, call)
+        given.set()
+        return answer
+
+    async def goes(work: Work[Any]) -> Any:
+        if given.is_set():
+            raise StoreAway("OperationalError")
+        return await write(work)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keyring.carrier, "post", asks)
+        patched.setattr(store, "write", goes)
+        with pytest.raises(StoreAway):
+            await keyring.look()
+
+
+async def test_a_pair_that_came_while_the_database_was_away_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token that it was asked for with is spent: to ask once more would end the account's connection."""
+    async with FakeZaloOa() as fake:
+        url, clock = f"sqlite:///{tmp_path}/k.db", Clock(DAY)
+        async with process(url, tmp_path, fake, clock, fake.refresh_token()) as keyring:
+            await _look_as_the_database_goes(keyring, monkeypatch)
+            await keyring.look()
+            assert len(fake.called("oauth")) == 1
+            assert await works(keyring, fake)
+            assert keyring.house.worries == {}
+            assert (await row(keyring.house))["asked_at"] is None
+            clock.move(hours=21)
+            fake.later(21)
+            await _look_as_the_database_goes(keyring, monkeypatch)
+            await keyring.connect(OA, fake.consent(_challenge("a verifier")), "a verifier")
+            consented = (await row(keyring.house))["access"]
+            await keyring.look()
+            assert (await row(keyring.house))["access"] == consented, "a person's word is newer than that pair"
+            assert len(fake.called("oauth")) == 3
+            assert await works(keyring, fake)
 
 
 async def test_a_refused_form_of_buttons_is_remembered(tmp_path: Path) -> None:
