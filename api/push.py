@@ -255,7 +255,7 @@ async def once(house: House, session: aiohttp.ClientSession) -> int:
     now = house.now()
     told = 0
     wakes = await house.store.read(lambda c: due(c, now))
-    key = _key(house) if wakes else None
+    key = whole_key(house) if wakes else None
     for wake in wakes if key else ():
         # one at a time: a claim must not run out while others are being told
         if not await house.store.write(lambda c, wake=wake: claim(c, wake, now)):  # type: ignore[misc]
@@ -266,7 +266,7 @@ async def once(house: House, session: aiohttp.ClientSession) -> int:
     return told
 
 
-def _key(house: House) -> "Vapid02 | None":
+def whole_key(house: House) -> "Vapid02 | None":
     """None when its file is broken, which is nobody's subscription's fault; the operator reads what to do."""
     try:
         key = load_key(house.settings)

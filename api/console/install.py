@@ -68,7 +68,8 @@ def router(console: Console) -> APIRouter:
 
     @routes.get("/push")
     async def our_key(me: Me) -> Response:  # noqa: ARG001 only for members
-        return plain(push.public_key(push.load_key(house.settings)), 200)
+        key = push.whole_key(house)
+        return plain(push.public_key(key), 200) if key else plain("", 503)
 
     @routes.post("/push")
     async def begin(me: Me, given: Subscription) -> Response:

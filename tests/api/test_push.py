@@ -230,6 +230,7 @@ async def test_a_broken_key_of_ours_is_no_browsers_fault(
         file.write_bytes(broken)
         assert await once(house) == 0
         assert await rows(house, sa.select(_push.c.failures)) == [(0,)]
+        assert (await lan.get("/team/push")).status_code == 503
         assert "khoá gocua.vapid" in house.worries["push"]
         assert "`gocua restore`, hoặc xoá tệp đó" in house.worries["push"]
     file.unlink()
