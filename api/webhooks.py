@@ -84,17 +84,17 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
     if parsed.unknown:
         log.info("webhook_unknown", channel=name, event_kind=parsed.unknown)
     keys = parsed.keys or tuple(f"{parsed.key}.{place}" for place in range(len(parsed.happened)))
-    arrivals = [
-        inbox.from_channel(masked(one) if isinstance(one, Inbound) else one, key)
-        for one, key in zip(parsed.happened, keys, strict=True)
-    ]
+    happened = [one for one in zip(parsed.happened, keys, strict=True) if len(one[0].chat) <= inbox.MOST_NAME]
+    if len(happened) < len(parsed.happened):
+        log.warning("chat_too_long", channel=name, events=len(parsed.happened) - len(happened))
+    arrivals = [inbox.from_channel(masked(one) if isinstance(one, Inbound) else one, key) for one, key in happened]
     if arrivals:
         wanted = await house.arriving.put(arrivals)
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])
         if name == "zalo_oa":
-            house.strangers.update(one.chat for one in parsed.happened if isinstance(one, Inbound))
+            house.strangers.update(one.chat for one, _ in happened if isinstance(one, Inbound))
             house.news.tell(["strangers"])
 
 
