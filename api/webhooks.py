@@ -39,6 +39,22 @@ class Doors:
     def __init__(self, house: House) -> None:
         self.house = house
 
+    def refuses(self, scope: Scope) -> Answer | None:
+        """Telegram's secret stands in the head; the others sign the body, or say nothing in a probe."""
+        name = DOORS.get(scope["path"].removeprefix(PATH), "")
+        channel = self.house.channels.get(name)
+        if channel is None:
+            return Answer(404)
+        if name != "telegram":
+            return None
+        head = Webhook(method=scope["method"], headers=Headers(raw=scope["headers"]), query={}, body=b"")
+        if channel.verify(head):
+            return None
+        self.house.counts.webhook(name, "refused")
+        log.warning("webhook_refused", channel=name, bytes=0)
+        self.house.channel_log.came(name, "update", "", 0, "")
+        return Answer(403)
+
     async def answer(self, scope: Scope, body: bytes | None) -> Answer:
         name = DOORS.get(scope["path"].removeprefix(PATH), "")
         channel = self.house.channels.get(name)

@@ -39,6 +39,14 @@ async def test_who_is_not_telegram_is_refused(service: Service, headers: dict[st
     assert await stored(service) == 0
 
 
+async def test_who_is_not_telegram_is_refused_before_they_have_said_all(service: Service) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    writer.write(b"POST /webhooks/telegram HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)  # to the end: the connection is closed
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 403 ")
+
+
 async def test_a_channel_that_is_off_has_no_door(service: Service) -> None:
     assert (await service.web.post("/webhooks/zalo", json=update())).status_code == 404
 
