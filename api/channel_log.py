@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from api.prepared import Prepared
 from api.store import Store, StoreBusy
 from api.tables import ChannelLogRow
+from bot.channels._wire import word
 from knowledge.secrets import redact
 
 log = structlog.get_logger()
@@ -81,8 +83,8 @@ class ChannelLog:
         here. The provider's own code is found in the answer: Zalo says 200 to what it refuses.
         """
         told, code = (answer_told(note), code_told(note)) if isinstance(note, bytes) else (redact(note).text, "")
-        self._put(_Line(self._now(), channel, "went", call_kind[:_MOST_NAME], status=status, code=code[:_MOST_NAME],
-                        note=told[:MOST_NOTE], took_ms=took_ms))  # fmt: skip
+        self._put(_Line(self._now(), channel, "went", call_kind[:_MOST_NAME], status=status,
+                        code=word(code[:_MOST_NAME]), note=word(told[:MOST_NOTE]), took_ms=took_ms))  # fmt: skip
 
     async def run(self) -> None:
         """Until cancelled: write what has gathered, clear away what is old. At the end the rest is written."""
@@ -101,25 +103,40 @@ class ChannelLog:
             await self.write()
 
     async def write(self) -> int:
-        """Everything that waits, in one transaction. Returns how many rows; 0 as well when the database is too busy."""
+        """Everything that waits, in one transaction. Returns how many rows; 0 as well when the database is too busy.
+
+        A row that the database does not take is left out: the others are written without it.
+        """
         rows, self._waiting = list(self._waiting), deque()
         dropped, self._dropped = self._dropped, 0
         if not rows:
             return 0
-        told = rows
         if dropped:
             note = f"{dropped} dòng cũ hơn đã bỏ vì chưa kịp ghi"
-            told = [rows[0]._replace(kind="dropped", note=note, ref="", code="", size_bytes=0), *rows]
-        try:
-            await self._store.write(lambda c: _WRITE.run(c, [line._asdict() for line in told]))
-        except Exception as error:
-            self._waiting.extendleft(reversed(rows))
-            self._dropped += dropped
-            self._bound()
-            if isinstance(error, StoreBusy):
-                return 0
-            raise
-        return len(told)
+            rows.insert(0, rows[0]._replace(kind="dropped", note=note, ref="", code="", size_bytes=0))
+        left, written = [rows], 0  # parts, the next one last
+        while left:
+            part = left.pop()
+            try:
+                await self._store.write(lambda c, part=part: _WRITE.run(c, [line._asdict() for line in part]))  # type: ignore[misc]
+                written += len(part)
+            except (StoreBusy, OperationalError) as error:  # its own trouble
+                waits = [line for one in (part, *reversed(left)) for line in one]
+                if dropped and waits[0] is rows[0]:
+                    self._dropped += dropped
+                    del waits[0]
+                self._waiting.extendleft(reversed(waits))
+                self._bound()
+                if isinstance(error, StoreBusy):
+                    break
+                raise
+            except Exception as error:
+                middle = len(part) // 2
+                if middle:
+                    left += [part[middle:], part[:middle]]
+                else:
+                    log.warning("channel_log_row_refused", channel=part[0].channel, error=type(error).__name__)
+        return written
 
     def _put(self, line: _Line) -> None:
         self._waiting.append(line)

@@ -41,7 +41,7 @@ def questions(flow: Flow) -> tuple[str, ...]:
 def open_in_chat(connection: sa.Connection, library: Library, pen: Pen, chat: str, wanted: str) -> None:
     """ "/hoc", or "/hoc 2" where there are several."""
     known = all_of(library)
-    place = int(wanted) if wanted.isdigit() else len(known) == 1
+    place = int(wanted[:4]) if wanted.isdecimal() else len(known) == 1
     if 1 <= place <= len(known):
         event = inbox.from_inside(f"telegram:{chat}", CourseOpened(flow=known[place - 1].id), f"course:{pen.inbox_id}")
         inbox.put(connection, [event], pen.now)

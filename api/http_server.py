@@ -5,6 +5,7 @@ every one. On uvloop each write is a system call at once, and who waits wakes up
 """
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -13,6 +14,13 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 log = structlog.get_logger()
+
+#: of a request's head that comes in pieces, and of what follows its body; beyond it the connection is closed
+MOST_HEAD_BYTES = 64 * 1024
+#: of all bodies at doors that have begun and not ended; beyond it who sends more is told to come again
+MOST_HALF_BYTES = 16 * 1024 * 1024
+#: a body at a door that has begun ends within this, or its connection is closed
+BODY_S = 20.0
 
 
 class Answer(NamedTuple):
@@ -27,6 +35,10 @@ class Doors(Protocol):
     path: str
     most_bytes: int
 
+    def refuses(self, scope: Scope) -> Answer | None:
+        """The answer to a request that its head alone condemns. Asked where the body does not come with it."""
+        ...
+
     async def answer(self, scope: Scope, body: bytes | None) -> Answer:
         """`scope` is ASGI's. `body`: None of a sender who went away meanwhile."""
         ...
@@ -34,21 +46,46 @@ class Doors(Protocol):
 
 def protocol(doors: Doors) -> type[asyncio.Protocol]:
     """For uvicorn's `http`."""
-    return cast("type[asyncio.Protocol]", partial(HttpProtocol, doors))
+    return cast("type[asyncio.Protocol]", partial(HttpProtocol, doors, Half()))
+
+
+@dataclass(slots=True)
+class Half:
+    """What the doors of a process have of bodies that have not ended."""
+
+    size_bytes: int = 0
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection. Reading, pipelining and the end are uvicorn's own."""
 
-    def __init__(self, doors: Doors, **of_uvicorn: Any) -> None:
+    def __init__(self, doors: Doors, half: Half, **of_uvicorn: Any) -> None:
         super().__init__(**of_uvicorn)
-        self._doors = doors
+        self._doors, self._half = doors, half
         #: the loop's time since which nothing was asked; None: an answer is being made
         self._idle_since_s: float | None = None
+        #: the loop's time by which the body that is waited for has ended
+        self._body_due_s: float | None = None
+        self._head_bytes, self._body_came = 0, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         self._wire = _OneWrite(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._wire))
+
+    def data_received(self, data: bytes) -> None:
+        scope, self._body_came = self.scope, False
+        super().data_received(data)
+        if self.scope is not scope or self._body_came:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)  # of a request that has begun before, and not of its body
+        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            log.warning("head_too_long")
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_came = True
+        super().on_body(body)
 
     # --- requests at a door --------------------------------------------------------------------------------------
 
@@ -61,9 +98,13 @@ class HttpProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
 
     async def _at_a_door(self, cycle: RequestResponseCycle) -> None:
-        body = await self._body(cycle)
+        scope = cast("Scope", cycle.scope)
         try:
-            answer = await self._doors.answer(cast("Scope", cycle.scope), body)
+            answer = await self._rest(cycle, scope) if cycle.more_body else None
+            if answer is None:
+                body = None if cycle.disconnected else bytes(cycle.body)
+                cycle.body = bytearray()  # not kept until the next request
+                answer = await self._doors.answer(scope, body)
         except Exception:
             log.exception("door_failed")
             answer = Answer(500)
@@ -77,17 +118,35 @@ class HttpProtocol(HttpToolsProtocol):
             self._wire.close()
         cycle.on_response()
 
-    async def _body(self, cycle: RequestResponseCycle) -> bytes | None:
-        while cycle.more_body and len(cycle.body) <= self._doors.most_bytes and not cycle.disconnected:
-            if cycle.waiting_for_100_continue:
-                self._wire.write_whole(b"HTTP/1.1 100 Continue\r\n\r\n")
-                cycle.waiting_for_100_continue = False
-            cycle.flow.resume_reading()
-            await cycle.message_event.wait()
-            cycle.message_event.clear()
-        return None if cycle.disconnected else bytes(cycle.body)
+    async def _rest(self, cycle: RequestResponseCycle, scope: Scope) -> Answer | None:
+        """Wait for the rest of a body. An answer: it is not waited for, and the connection is not kept."""
+        if refused := self._doors.refuses(scope):
+            cycle.keep_alive = False
+            return refused
+        counted = 0
+        self._body_due_s = self.loop.time() + BODY_S
+        if self.timeout_keep_alive_task is None:
+            self._look_again(BODY_S)
+        try:
+            while cycle.more_body and len(cycle.body) <= self._doors.most_bytes and not cycle.disconnected:
+                more, counted = len(cycle.body) - counted, len(cycle.body)
+                self._half.size_bytes += more
+                if self._half.size_bytes > MOST_HALF_BYTES:
+                    log.warning("doors_full")
+                    cycle.keep_alive = False
+                    return Answer(503, headers=((b"retry-after", b"1"),))
+                if cycle.waiting_for_100_continue:
+                    self._wire.write_whole(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    cycle.waiting_for_100_continue = False
+                cycle.flow.resume_reading()
+                await cycle.message_event.wait()
+                cycle.message_event.clear()
+        finally:
+            self._half.size_bytes -= counted
+            self._body_due_s = None
+        return None
 
-    # --- a connection that is idle -------------------------------------------------------------------------------
+    # --- a connection that is idle, or whose body does not end -------------------------------------------------------
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -106,15 +165,20 @@ class HttpProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
-        if self._idle_since_s is None:  # the next answer sets it anew
-            return
-        left_s = self._idle_since_s + self.timeout_keep_alive - self.loop.time()
+        due_s = self._body_due_s
+        if due_s is None:
+            if self._idle_since_s is None:  # the next answer sets it anew
+                return
+            due_s = self._idle_since_s + self.timeout_keep_alive
+        left_s = due_s - self.loop.time()
         if left_s > 0:
             self._look_again(left_s)
         elif not self.transport.is_closing():
             self.transport.close()
 
     def _look_again(self, within_s: float) -> None:
+        """No later than who is idle from now on would be closed."""
+        within_s = min(within_s, self.timeout_keep_alive)
         self.timeout_keep_alive_task = self.loop.call_later(within_s, self.timeout_keep_alive_handler)
 
 

@@ -1,5 +1,6 @@
 """Where all that changes a conversation is written down before it is acted on: one order, one rule for repeats."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,8 @@ from api.tables import Inbox
 from bot import record
 from bot.model import CaseEvent, Event, Happened, Inbound, MemberEvent
 
+#: characters of a provider's id or chat: no provider's are as long, and an index of PostgreSQL takes 2,700 bytes
+MOST_NAME = 200
 _PUT = "inbox put"  # in what SQLAlchemy keeps beside a connection
 _TABLE = Inbox.__table__
 #: word for word the conditions of the indexes of open events: SQLite takes one for no other. By the second they are met
@@ -74,7 +77,12 @@ def put_done(connection: sa.Connection, arrival: Arrival, now: datetime) -> int:
 
 
 def from_channel(happened: Happened, provider_id: str) -> Arrival:
-    """A message as a channel parsed it. In the team's group each topic, or answered message, is a talk of its own."""
+    """A message as a channel parsed it. In the team's group each topic, or answered message, is a talk of its own.
+
+    The chat has MOST_NAME characters at the most. Of a longer id its hash is as sure.
+    """
+    if len(provider_id) > MOST_NAME:
+        provider_id = "sha256:" + hashlib.sha256(provider_id.encode("utf-8", "replace")).hexdigest()
     key = f"{happened.channel}:{happened.chat}"
     if isinstance(happened, Inbound) and happened.group:
         about = f"t{happened.thread}" if happened.thread else happened.reply_to or happened.message_id

@@ -26,7 +26,10 @@ class _Lines:
 
     def write(self, line: str) -> None:
         with contextlib.suppress(OSError):
-            self._out.write(line)
+            try:
+                self._out.write(line)
+            except UnicodeEncodeError:  # half a surrogate pair in a name that a provider gave
+                self._out.write(line.encode("ascii", "backslashreplace").decode())
 
     def flush(self) -> None:
         with contextlib.suppress(OSError):

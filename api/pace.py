@@ -33,7 +33,8 @@ class Pace:
 
     def _left(self, stood: tuple[float, datetime], now: datetime) -> float:
         left, since = stood
-        return min(self._burst, left + (now - since).total_seconds() * self._a_second)
+        elapsed_s = max(0.0, (now - since).total_seconds())  # a clock may be set back
+        return min(self._burst, left + elapsed_s * self._a_second)
 
 
 def of_street(host: str) -> str:

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
                            "các dòng kia")  # fmt: skip
         if secret and not all((c.isalnum() and c.isascii()) or c in "_-" for c in secret):
             missing.append("GOCUA_TELEGRAM_SECRET chỉ được có chữ không dấu, số, _ và -")
-        if self.telegram_team_chat and not self.telegram_team_chat.lstrip("-").isdigit():
+        if self.telegram_team_chat and not self.telegram_team_chat.lstrip("-").isdecimal():
             missing.append("GOCUA_TELEGRAM_TEAM_CHAT phải là số của nhóm, như -1001234567890")
         if self.telegram_team_topics and not self.telegram_team_chat:
             missing.append("thiếu GOCUA_TELEGRAM_TEAM_CHAT mà đã bật GOCUA_TELEGRAM_TEAM_TOPICS: đặt số của nhóm có "

@@ -39,6 +39,22 @@ class Doors:
     def __init__(self, house: House) -> None:
         self.house = house
 
+    def refuses(self, scope: Scope) -> Answer | None:
+        """Telegram's secret stands in the head; the others sign the body, or say nothing in a probe."""
+        name = DOORS.get(scope["path"].removeprefix(PATH), "")
+        channel = self.house.channels.get(name)
+        if channel is None:
+            return Answer(404)
+        if name != "telegram":
+            return None
+        head = Webhook(method=scope["method"], headers=Headers(raw=scope["headers"]), query={}, body=b"")
+        if channel.verify(head):
+            return None
+        self.house.counts.webhook(name, "refused")
+        log.warning("webhook_refused", channel=name, bytes=0)
+        self.house.channel_log.came(name, "update", "", 0, "")
+        return Answer(403)
+
     async def answer(self, scope: Scope, body: bytes | None) -> Answer:
         name = DOORS.get(scope["path"].removeprefix(PATH), "")
         channel = self.house.channels.get(name)
@@ -84,17 +100,17 @@ async def store(house: House, name: str, parsed: Parsed) -> None:
     if parsed.unknown:
         log.info("webhook_unknown", channel=name, event_kind=parsed.unknown)
     keys = parsed.keys or tuple(f"{parsed.key}.{place}" for place in range(len(parsed.happened)))
-    arrivals = [
-        inbox.from_channel(masked(one) if isinstance(one, Inbound) else one, key)
-        for one, key in zip(parsed.happened, keys, strict=True)
-    ]
+    happened = [one for one in zip(parsed.happened, keys, strict=True) if len(one[0].chat) <= inbox.MOST_NAME]
+    if len(happened) < len(parsed.happened):
+        log.warning("chat_too_long", channel=name, events=len(parsed.happened) - len(happened))
+    arrivals = [inbox.from_channel(masked(one) if isinstance(one, Inbound) else one, key) for one, key in happened]
     if arrivals:
         wanted = await house.arriving.put(arrivals)
         house.counts.came(name, len(arrivals))
         if wanted:
             house.news.tell(["files"])
         if name == "zalo_oa":
-            house.strangers.update(one.chat for one in parsed.happened if isinstance(one, Inbound))
+            house.strangers.update(one.chat for one, _ in happened if isinstance(one, Inbound))
             house.news.tell(["strangers"])
 
 

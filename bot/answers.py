@@ -131,11 +131,11 @@ def _plain(folded: str) -> str:
 def _number(folded: str, plain: str) -> int | None:
     """The number that the whole message is ("2", "so hai", "cai thu 2"), else None. A bare number word is none."""
     for said in (folded, plain):
-        if said.isdigit() and len(said) <= 2:
+        if said.isdecimal() and len(said) <= 2:
             return int(said)
         if (match := _ORDINAL.fullmatch(said)) and match[1] != said:
             word = match[1]
-            if word.isdigit() and len(word) <= 2:
+            if word.isdecimal() and len(word) <= 2:
                 return int(word)
             if word in _NUMBER_WORDS:
                 return _NUMBER_WORDS[word]

@@ -40,6 +40,7 @@ from bot.model import (
     Learned,
     LeaveCase,
     MemberSaid,
+    Menu,
     Missed,
     NoticeDue,
     NoticeMet,
@@ -275,17 +276,16 @@ class _Talk(Joining):
             self.before.append(self.phrases.old_button)
             self.show_again()
             return
-        if place.isdigit() and 1 <= int(place) <= len(menu.choices):
-            self.picked(menu.choices[int(place) - 1])
+        if choice := _at(menu, place):
+            self.picked(choice)
         else:
             self.show_again()
 
     def _label(self, native: str) -> str:
         number, _, place = native.partition(".")
         menu = self.c.menu
-        if menu and number == str(menu.number) and place.isdigit() and 1 <= int(place) <= len(menu.choices):
-            return menu.choices[int(place) - 1].label
-        return ""
+        choice = _at(menu, place) if menu and number == str(menu.number) else None
+        return choice.label if choice else ""
 
     def picked(self, choice: Choice) -> None:
         """One of the choices on screen, by button, number or words: each means the same everywhere."""
@@ -713,6 +713,14 @@ class _Talk(Joining):
             if self.c.held_by == "bot":
                 self.c = replace(self.c, held_by="team", epoch=self.c.epoch + 1, menu=None)
         self.reply(self.phrases.crashed, notice=True)
+
+
+def _at(menu: Menu, place: str) -> Choice | None:
+    """The choice at a button's place: "1" is the first."""
+    if not place.isdecimal() or len(place) > 3:
+        return None
+    number = int(place)
+    return menu.choices[number - 1] if 1 <= number <= len(menu.choices) else None
 
 
 def _trail_to(step_id: str, before: Position | None) -> tuple[str, ...]:

@@ -335,7 +335,7 @@ def _fits_kind(reader: _Reader, flow: Flow) -> None:
 
 def _hours(reader: _Reader, node: yaml.Node | None) -> int:
     value = reader.text(node, "remind_hours", "20")
-    if value.isdigit() and 1 <= int(value) <= 720:
+    if value.isdecimal() and len(value) <= 3 and 1 <= int(value) <= 720:
         return int(value)
     reader.wrong(node, "remind_hours phải là số giờ, từ 1 đến 720")
     return 20

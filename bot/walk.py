@@ -531,7 +531,7 @@ class Walk(ABC):
             case "date":
                 return answers.day(said.text, self.now.date()), self.phrases.bad_date
             case "number":
-                digits = "".join(ch for ch in said.text if ch.isdigit())
+                digits = "".join(ch for ch in said.text if ch.isdecimal())
                 return digits or None, self.phrases.bad_number
             case "photo":
                 photo = next((one.ref for one in said.attachments if one.kind == "photo"), None)

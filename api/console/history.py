@@ -41,7 +41,7 @@ def of_case(connection: sa.Connection, library: Library, case_id: int) -> tuple[
     query = sa.select(_log).where(_log.c.case_id == case_id).order_by(_log.c.id).limit(MOST_ROWS)
     rows = connection.execute(query).mappings().all()
     people = {row["member_id"] for row in rows} | {
-        int(row["detail"]) for row in rows if row["kind"].startswith("colleague_") and row["detail"].isdigit()
+        int(row["detail"]) for row in rows if row["kind"].startswith("colleague_") and row["detail"].isdecimal()
     }
     names = {
         row.id: str(row.called or row.name)
@@ -80,7 +80,7 @@ def _of_step(what: str) -> _Teller:
 
 def _of_colleague(what: str) -> _Teller:
     def tell(row: Any, _member: str, names: Mapping[int, str], _library: Library) -> tuple[str, str]:
-        return what.format(names.get(int(row["detail"]), "đồng nghiệp") if row["detail"].isdigit() else ""), ""
+        return what.format(names.get(int(row["detail"]), "đồng nghiệp") if row["detail"].isdecimal() else ""), ""
 
     return tell
 

@@ -166,7 +166,7 @@ def _duty(given: dict[str, str], skills: int, days: int) -> Duty | None:
     """None when something is missing or makes no sense."""
     starts, ends = crew.minute_of(given.get("from", "")), crew.minute_of(given.get("to", ""))
     capacity = given.get("capacity", "")
-    if starts is None or ends is None or not days or not capacity.isdigit():
+    if starts is None or ends is None or not days or not capacity.isdecimal() or len(capacity) > 3:
         return None
     ends = 24 * 60 if ends == 24 * 60 - 1 else ends
     if starts >= ends or not 1 <= int(capacity) <= crew.MOST_CAPACITY or given.get("role") not in crew.ROLES:

@@ -138,7 +138,7 @@ def router(house: House) -> APIRouter:  # one short function a route
     async def photo(request: Request, me: Me, case_id: CaseId) -> Response:
         trouble, status = "", 422
         length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > media.MOST_BYTES + 65_536:
+        if not (length.isascii() and length.isdecimal()) or int(length) > media.MOST_BYTES + 65_536:
             trouble, status = "Hình này lớn quá, chưa gửi được. Chụp lại nhỏ hơn giúp nhé.", 413
         else:
             try:

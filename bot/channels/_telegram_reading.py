@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.channels._wire import word
+from bot.channels._wire import MOST_STORED, point, whole, word
 from bot.model import Attachment, Contact, Inbound, MediaKind, Point, Reached
 
 Object = Mapping[str, Any]
@@ -40,7 +40,7 @@ def said(message: Object, *, edited: bool) -> Inbound:
         message_id=number(message["message_id"]),
         sent_at=_instant(message["date"]),
         text=_clean(message.get("text") or message.get("caption") or ""),
-        point=Point(lat=float(pin["latitude"]), lon=float(pin["longitude"])) if pin else None,
+        point=_place(pin) if pin else None,
         attachments=_attachments(message),
         contact=Contact(phone=_clean(card["phone_number"]), own=card.get("user_id") == sender["id"]) if card else None,
         sender=number(sender["id"]),
@@ -83,8 +83,8 @@ def is_private(chat: Object) -> bool:
 
 
 def number(value: Any) -> str:
-    """The digits of an id."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """The digits of an id, which has 64 bits at the most."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST_STORED:
         raise TypeError(f"{value!r} is no id")
     return str(value)
 
@@ -107,6 +107,13 @@ def _clean(text: str) -> str:
 
 def _instant(date: Any) -> datetime:
     return _EPOCH + timedelta(seconds=int(date))
+
+
+def _place(pin: Object) -> Point:
+    found = point(pin["latitude"], pin["longitude"])
+    if found is None:
+        raise ValueError("a pin that is nowhere on earth")
+    return found
 
 
 def _full_name(sender: Object) -> str:
@@ -138,14 +145,18 @@ def _answered_text(message: Object) -> str:
 
 def _attachments(message: Object) -> tuple[Attachment, ...]:
     if sizes := message.get("photo"):
-        return (_attachment("photo", max(sizes, key=lambda size: size["width"] * size["height"])),)
+        return (_attachment("photo", max(sizes, key=_area)),)
     for key, kind in _FILES:
         if file := message.get(key):
             return (_attachment(kind, file),)
     return ()
 
 
+def _area(size: Object) -> int:
+    return whole(size["width"]) * whole(size["height"])
+
+
 def _attachment(kind: MediaKind, file: Object) -> Attachment:
     name = file.get("file_name") if kind in ("audio", "animation", "video", "file") else ""
     return Attachment(kind=kind, ref=_clean(file["file_id"]), name=_clean(name or ""),
-                      size_bytes=int(file.get("file_size") or 0))  # fmt: skip
+                      size_bytes=whole(file.get("file_size")))  # fmt: skip

@@ -20,6 +20,8 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_BELOW = 10**11
 #: the longest number that is looked at: Python itself reads no endless ones
 MOST_DIGITS = 20
+#: the largest number that is stored
+MOST_STORED = 2**63 - 1
 
 Fields = Mapping[str, Any]
 
@@ -59,9 +61,10 @@ def word(value: object) -> str:
 
 
 def whole(value: object) -> int:
-    """A number of at least 0, also one that is written in a string; 0 for anything else."""
+    """A number of at least 0, also one that is written in a string; 0 for anything else, and beyond 64 bits."""
     digits = word(value)
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < MOST_DIGITS else 0
+    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < MOST_DIGITS else 0
+    return number if number <= MOST_STORED else 0
 
 
 def instant(value: object) -> datetime:

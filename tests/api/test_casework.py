@@ -466,7 +466,8 @@ async def test_a_lead_sets_role_skills_and_hours(house: House, phone: Phone) -> 
     assert re.findall(r'name="skill" value="(.*?)" checked', page) == ["vneid", "gplx"]
     assert 'type="time" value="07:30"' in page
     wrongs: list[dict[str, Any]] = [
-        {"day": []}, {"to": "06:00"}, {"capacity": "0"}, {"capacity": "x"}, {"role": "king"}, {"from": ""},
+        {"day": []}, {"to": "06:00"}, {"capacity": "0"}, {"capacity": "x"}, {"capacity": "²"}, {"role": "king"},
+        {"from": ""},
     ]  # fmt: skip
     for wrong in wrongs:
         assert notice(await tam.post(f"/team/people/{LAN}", data={**DUTY, **wrong})) == "choose"

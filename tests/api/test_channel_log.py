@@ -13,6 +13,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from api import channel_log, inbox
 from api.channel_log import ChannelLog, answer_told, clear
@@ -154,6 +155,52 @@ async def test_a_busy_database_costs_the_oldest_rows_and_that_is_told(
     dropped, *kept = await rows(house)
     assert (dropped["kind"], dropped["note"]) == ("dropped", "2 dòng cũ hơn đã bỏ vì chưa kịp ghi")
     assert [row["ref"] for row in kept] == ["2", "3", "4"]
+
+
+async def test_what_no_database_takes_is_cleaned(house: House) -> None:
+    log = house.channel_log
+    log.went(
+        "telegram", "sendMessage", 400, b'{"ok":false,"error_code":"4\\ud83d","description":"Bad \\ud83d\\u0000"}', 5
+    )
+    log.went("telegram", "sendMessage", 0, "cannot connect \ud83d\0", 5)
+    assert await log.write() == 2
+    refused, lost = await rows(house)
+    assert (refused["code"], lost["note"]) == ("4?", "cannot connect ?")
+    assert json.loads(refused["note"])["description"].startswith("Bad ?")
+
+
+async def test_a_row_that_the_database_refuses_stops_no_other(house: House) -> None:
+    log = house.channel_log
+    for number in range(7):
+        log.came("telegram", "half \ud83d" if number in (2, 5) else "message", str(number), 10, "secret")
+    with capture_logs() as told:
+        assert await log.write() == 5
+    assert [row["ref"] for row in await rows(house)] == ["0", "1", "3", "4", "6"]
+    line = {"event": "channel_log_row_refused", "log_level": "warning", "channel": "telegram"}
+    assert [one for one in told if one["event"] == line["event"]] == [line | {"error": "UnicodeEncodeError"}] * 2
+    assert await log.write() == 0
+
+
+async def test_what_was_written_before_the_database_was_busy_is_not_written_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, write = house.channel_log, Store.write
+    for number in range(4):
+        log.came("telegram", "half \ud83d" if number == 3 else "message", str(number), 10, "secret")
+    tries = 0
+
+    async def busy_at_last(self: Store, work: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:  # all of them, the first half, the second
+            raise StoreBusy
+        await write(self, work)
+
+    with monkeypatch.context() as within:
+        within.setattr(Store, "write", busy_at_last)
+        assert await log.write() == 2
+    assert await log.write() == 1
+    assert [row["ref"] for row in await rows(house)] == ["0", "1", "2"]
 
 
 async def test_old_rows_and_too_many_rows_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

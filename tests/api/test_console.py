@@ -407,6 +407,14 @@ async def test_what_is_no_picture_is_refused(house: House, phone: Phone) -> None
     assert (answer.status_code, "Không mở được hình này" in answer.text) == (422, True)
 
 
+async def test_a_picture_of_no_known_length_is_refused(house: House, phone: Phone) -> None:
+    case_id, lan = await put(house, holder=LAN), await phone(LAN)
+    answer = await lan.post(
+        f"/team/case/{case_id}/photo", content=b"", headers=[(b"content-length", "²".encode("latin-1"))]
+    )
+    assert answer.status_code == 413
+
+
 async def test_a_picture_for_a_case_of_somebody_else_is_thrown_away(house: House, phone: Phone) -> None:
     case_id = await put(house, holder=TAM)
     answer = await (await phone(LAN)).post(

@@ -76,6 +76,13 @@ def test_a_resident_finds_no_course(room: Room) -> None:
     assert certificates(room) == []
 
 
+def test_what_is_no_course_s_number(room: Room) -> None:
+    room.says(CHAT[LAN], "/hoc " + "9" * 5000)
+    assert room.last(CHAT[LAN]).startswith("/hoc 1: ")
+    room.says(CHAT[LAN], "/hoc ²")  # as without a number
+    assert asked(room)[0].text in room.last(CHAT[LAN])
+
+
 async def test_begun_in_the_chat_and_ended_on_the_console(room: Room) -> None:
     room.says(CHAT[LAN], "/hoc")
     first, second, *_ = asked(room)

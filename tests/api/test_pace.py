@@ -40,6 +40,16 @@ def test_who_goes_on_trying_gets_their_turn_all_the_same() -> None:
     assert sum(came[60:]) == 30
 
 
+def test_a_clock_that_is_set_back_is_nobodys_debt() -> None:
+    clock = Clock()
+    one = Pace(clock, burst=3, a_second=0.5)
+    assert [one.fits("a") for _ in range(2)] == [True, True]
+    clock.now -= timedelta(hours=1)
+    assert [one.fits("a") for _ in range(2)] == [True, False]
+    clock.now += timedelta(seconds=2)
+    assert one.fits("a")
+
+
 def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "MOST_NAMES", 2)
     one = Pace(Clock(), burst=1, a_second=0)

@@ -90,6 +90,7 @@ def test_without_a_folder_they_lie_beside_the_file_or_where_it_was_started(tmp_p
     ({"telegram_secret": "bi-mat"}, ["thiếu GOCUA_TELEGRAM_TOKEN"]),
     ({"telegram_team_chat": "-100"}, ["thiếu GOCUA_TELEGRAM_TOKEN"]),
     ({"telegram_token": TOKEN, "telegram_secret": "bí mật"}, ["GOCUA_TELEGRAM_SECRET chỉ được có"]),
+    ({"telegram_token": TOKEN, "telegram_team_chat": "-100²"}, ["GOCUA_TELEGRAM_TEAM_CHAT phải là số của nhóm"]),
     ({"telegram_token": TOKEN, "telegram_team_chat": "@nhom"}, ["GOCUA_TELEGRAM_TEAM_CHAT phải là số của nhóm"]),
     ({"public_url": "a.vn"}, ["GOCUA_PUBLIC_URL phải bắt đầu bằng https://"]),
     ({"database_url": "mysql://x"}, ["GOCUA_DATABASE_URL phải là"]),

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,11 +14,15 @@ import sqlalchemy as sa
 from PIL import Image
 from structlog.testing import capture_logs
 
+from api import webhooks
 from api.webhooks import MOST_BYTES
+from bot.channel import Parsed
+from bot.model import Inbound
 from tests.api.test_way import post, update
 from tests.service import CHAT, CONVERSATION, GROUP, INBOX, LAN, OUTBOX, Service, started
 
 TU = 2001
+NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
 
 
 async def stored(service: Service) -> int:
@@ -31,6 +37,14 @@ async def test_who_is_not_telegram_is_refused(service: Service, headers: dict[st
     answer = await service.web.post("/webhooks/telegram", json=update(), headers=headers)
     assert (answer.status_code, answer.content) == (403, b"")
     assert await stored(service) == 0
+
+
+async def test_who_is_not_telegram_is_refused_before_they_have_said_all(service: Service) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    writer.write(b"POST /webhooks/telegram HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)  # to the end: the connection is closed
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 403 ")
 
 
 async def test_a_channel_that_is_off_has_no_door(service: Service) -> None:
@@ -71,6 +85,44 @@ async def test_secrets_are_masked_before_they_are_stored(service: Service) -> No
     everything += json.dumps([row["body"] for row in await service.rows(sa.select(OUTBOX.c.body))])
     assert "482913" not in everything
     assert "OTP" in service.last(TU)
+
+
+# --- what no provider gives ------------------------------------------------------------------------------------
+
+
+def _endless() -> str:
+    """Longer than any index takes, also when PostgreSQL has packed it."""
+    return secrets.token_hex(4500)
+
+
+def _said(chat: str, message_id: str) -> Parsed:
+    said = Inbound(channel="messenger", chat=chat, message_id=message_id, sent_at=NOW, text="xin chào", sender=chat)
+    return Parsed(key=message_id, happened=(said,), keys=(message_id,))
+
+
+async def test_an_id_of_any_length_is_one_message_and_nobodys_trouble(tmp_path: Path, database_url: str) -> None:
+    async with started(tmp_path, database_url=database_url) as service:
+        long, other = _endless(), _endless()
+        ids = ["1", long, "3", long, other]
+        await asyncio.gather(*(webhooks.store(service.house, "messenger", _said("77", one)) for one in ids))
+        await service.quiet()
+        await webhooks.store(service.house, "messenger", _said("77", long))
+        rows = await service.rows(sa.select(INBOX.c.provider_id, INBOX.c.body))
+        assert sorted(row["body"]["message_id"] for row in rows) == sorted({"1", long, "3", other})
+        assert max(len(row["provider_id"]) for row in rows) < 100
+
+
+async def test_a_chat_that_is_none_is_dropped_and_told(tmp_path: Path, database_url: str) -> None:
+    async with started(tmp_path, database_url=database_url) as service:
+        far = _endless()
+        with capture_logs() as logs:
+            came = (_said("77", "1"), _said(far, "2"), _said("78", "3"))
+            await asyncio.gather(*(webhooks.store(service.house, "messenger", one) for one in came))
+        rows = await service.rows(sa.select(INBOX.c.chat).order_by(INBOX.c.chat))
+        assert [row["chat"] for row in rows] == ["77", "78"]
+        told = [one for one in logs if one["event"] == "chat_too_long"]
+        assert told == [{"event": "chat_too_long", "log_level": "warning", "channel": "messenger", "events": 1}]
+        assert far not in json.dumps(logs, default=str)
 
 
 # --- what residents do -----------------------------------------------------------------------------------------

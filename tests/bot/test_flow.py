@@ -65,6 +65,7 @@ def test_the_version_is_that_of_the_text() -> None:
         (HEAD + "title: Nữa\nsteps: {a: {end: x}}\n", 3, "'title' có hai lần"),
         (HEAD + "verified_on: hôm qua\nsteps: {a: {end: x}}\n", 3, "verified_on phải là một ngày, viết như 2026-11-21"),
         (HEAD + "remind_hours: nhiều\nsteps: {a: {end: x}}\n", 3, "remind_hours phải là số giờ"),
+        (HEAD + "remind_hours: ²\nsteps: {a: {end: x}}\n", 3, "remind_hours phải là số giờ"),
         (HEAD + "remind_hours: 0\nsteps: {a: {end: x}}\n", 3, "remind_hours phải là số giờ"),
         (HEAD + "sources: một\nsteps: {a: {end: x}}\n", 3, "sources phải là danh sách"),
         (HEAD + "moved: {a: b}\nsteps: {a: {end: x}}\n", 3, "moved kể 'a', mà bước đó vẫn còn"),

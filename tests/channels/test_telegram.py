@@ -94,6 +94,47 @@ def test_no_team_chat_means_no_group_is_heard() -> None:
     assert Telegram("1:fake", "s3cret").parse(webhook(json.dumps(body).encode())) == Parsed(key="1")
 
 
+PERSON = {"id": 5, "is_bot": False, "first_name": "A"}
+SAID = {"message_id": 1, "from": PERSON, "chat": {"id": 5, "type": "private"}, "date": 1}
+
+
+def heard(**said: Any) -> Parsed:
+    return Telegram("1:fake", "s3cret").parse(webhook(json.dumps({"update_id": 1, "message": SAID | said}).encode()))
+
+
+@pytest.mark.parametrize(("given", "read"), [
+    (2**31, 2**31), ("77", 77), (2**63, 0), (10**25, 0), (-1, 0), (1.5, 0), (float("inf"), 0), (True, 0), ({}, 0),
+    ("9" * 5000, 0), (str(2**63), 0),
+])  # fmt: skip
+def test_the_size_of_a_file_is_a_number_that_can_be_stored(given: Any, read: int) -> None:
+    [said] = heard(document={"file_id": "f", "file_size": given}).happened
+    assert isinstance(said, Inbound)
+    assert said.attachments == (Attachment(kind="file", ref="f", size_bytes=read),)
+
+
+def test_of_sizes_that_are_none_some_photo_is_taken() -> None:
+    photos = [{"file_id": "a", "width": 1, "height": 10**30}, {"file_id": "b", "width": 2, "height": 2},
+              {"file_id": "c", "width": "ab", "height": 3}]  # fmt: skip
+    [said] = heard(photo=photos).happened
+    assert isinstance(said, Inbound)
+    assert [one.ref for one in said.attachments] == ["b"]
+
+
+@pytest.mark.parametrize("said", [
+    {"location": {"latitude": float("nan"), "longitude": 106.6}},
+    {"location": {"latitude": 10.9, "longitude": float("-inf")}},
+    {"location": {"latitude": "nan", "longitude": 106.6}},
+    {"location": {"latitude": 1e300, "longitude": 106.6}},
+    {"text": "alo", "chat": {"id": 10**30, "type": "private"}},
+    {"text": "alo", "message_id": 2**64},
+    {"text": "alo\ud83d", "message_id": 10**4000},
+    {"text": "alo", "date": float("nan")},
+    {"text": "alo", "date": 10**30},
+])  # fmt: skip
+def test_numbers_that_nothing_can_hold_are_malformed(said: Any) -> None:
+    assert heard(**said) == Parsed(key="1", unknown="malformed")
+
+
 def test_a_text_is_cut_at_16000() -> None:
     person = {"id": 5, "is_bot": False, "first_name": "A"}
     message = {"message_id": 1, "from": person, "chat": {"id": 5, "type": "private"}, "date": 1, "text": "x" * 16_001}

@@ -1,8 +1,9 @@
 """Requests at a door and at a page, against a wire that counts: one write an answer, in order, and none is lost."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from api.http_server import Answer, HttpProtocol
+from api import http_server
+from api.http_server import Answer, Half, HttpProtocol
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
@@ -29,6 +31,9 @@ class Echo:
         self.heard: list[bytes | None] = []
         self.may = asyncio.Event()
         self.may.set()
+
+    def refuses(self, scope: Scope) -> Answer | None:
+        return Answer(403) if scope["path"] == "/doors/none" else None
 
     async def answer(self, scope: Scope, body: bytes | None) -> Answer:
         self.heard.append(body)
@@ -64,11 +69,13 @@ class Wire(asyncio.Transport):
         pass
 
 
-def connected(app: ASGIApp, doors: Echo | None = None, **settings: Any) -> tuple[HttpProtocol, Wire]:
+def connected(
+    app: ASGIApp, doors: Echo | None = None, half: Half | None = None, **settings: Any
+) -> tuple[HttpProtocol, Wire]:
     config = uvicorn.Config(app, log_config=None, date_header=False, server_header=False, **settings)
     config.load()
-    of_uvicorn = {"config": config, "server_state": ServerState(), "app_state": {}}
-    protocol, wire = HttpProtocol(doors or Echo(), **of_uvicorn), Wire()
+    of_uvicorn: dict[str, Any] = {"config": config, "server_state": ServerState(), "app_state": {}}
+    protocol, wire = HttpProtocol(doors or Echo(), half or Half(), **of_uvicorn), Wire()
     protocol.connection_made(wire)
     return protocol, wire
 
@@ -216,6 +223,134 @@ async def test_of_a_body_that_is_too_long_no_more_is_waited_for() -> None:
     protocol.data_received(b"x" * 19 + GET)
     await turns()
     assert bodies(wire)[1:] == [b"a page"]
+
+
+async def test_bodies_that_have_not_ended_share_one_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "MOST_HALF_BYTES", 15)
+    half, doors, long = Half(), Echo(), KNOCK.replace(b"3", b"9")
+    first, second, third = (connected(PAGE, doors, half) for _ in range(3))
+    first[0].data_received(long + b"x" * 8)
+    await turns()
+    second[0].data_received(long + b"x" * 6)
+    await turns()
+    assert half.size_bytes == 14
+    second[0].data_received(b"x" * 2)
+    await turns()
+    [refused] = second[1].writes
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1\r\n" in refused
+    assert second[1].closed
+    third[0].data_received(KNOCK + b"abc")  # what comes in one packet is not waited for
+    first[0].data_received(b"y")
+    await turns()
+    assert doors.heard == [b"abc", b"xxxxxxxxy"]
+    assert half.size_bytes == 0
+    third[0].data_received(long + b"x" * 8)
+    await turns()
+    assert half.size_bytes == 8
+    third[0].connection_lost(ConnectionResetError())
+    await turns()
+    assert half.size_bytes == 0
+
+
+async def test_what_was_read_is_not_kept_with_the_connection() -> None:
+    protocol, _ = connected(PAGE)
+    protocol.data_received(KNOCK + b"abc")
+    await turns()
+    assert protocol.cycle.body == b""
+
+
+async def test_a_body_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "BODY_S", 0.25)
+    doors, half = Echo(), Half()
+    protocol, wire = connected(PAGE, doors, half, timeout_keep_alive=0.1)
+    begun_s = time.monotonic()
+    protocol.data_received(KNOCK + b"a")
+    await asyncio.sleep(0.15)
+    if not wire.closed:  # else this machine stood still
+        protocol.data_received(b"b")  # it did not begin anew
+    await asyncio.sleep(0.3)
+    assert wire.closed
+    assert wire.closed_s - begun_s > 0.24  # timers count in milliseconds
+    protocol.connection_lost(None)
+    await turns()
+    assert (doors.heard, wire.writes, half.size_bytes) == ([None], [], 0)
+
+
+async def test_a_body_that_took_long_leaves_its_connection_idle_as_any() -> None:
+    protocol, wire = connected(PAGE, timeout_keep_alive=0.1)
+    protocol.data_received(KNOCK + b"a")
+    await asyncio.sleep(0.15)
+    assert not wire.closed
+    protocol.data_received(b"bc")
+    await turns()
+    answered_s = time.monotonic()
+    assert bodies(wire) == [b"/doors/a abc"]
+    await asyncio.sleep(0.25)
+    assert wire.closed
+    assert wire.closed_s - answered_s > 0.09
+
+
+async def test_who_is_refused_for_their_head_is_not_read() -> None:
+    doors = Echo()
+    protocol, wire = connected(PAGE, doors)
+    protocol.data_received(POST.replace(b"/ ", b"/doors/none ", 1))  # asks whether to go on
+    await turns()
+    [answer] = wire.writes
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert wire.closed
+    assert doors.heard == []
+
+
+def _head_without_end() -> Iterator[bytes]:
+    yield KNOCK.removesuffix(b"\r\n")
+    for number in itertools.count():
+        yield b"x-%d: %s\r\n" % (number, b"a" * 1000)
+
+
+def _header_without_end() -> Iterator[bytes]:
+    yield KNOCK.removesuffix(b"\r\n") + b"x: "
+    yield from itertools.repeat(b"a" * 1000)
+
+
+def _trailers_without_end() -> Iterator[bytes]:
+    yield KNOCK.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n"
+    for number in itertools.count():
+        yield b"x-%d: %s\r\n" % (number, b"a" * 1000)
+
+
+@pytest.mark.parametrize("pieces", [_head_without_end, _header_without_end, _trailers_without_end])
+async def test_a_head_has_an_end(pieces: Callable[[], Iterator[bytes]]) -> None:
+    protocol, wire = connected(PAGE)
+    given = 0
+    for piece in pieces():
+        protocol.data_received(piece)
+        given += len(piece)
+        if wire.closed or given > 200_000:
+            break
+    assert wire.closed
+    assert 64 * 1024 < given < 68_000
+
+
+async def test_a_long_body_is_no_head() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        said = await Request(scope, receive).body()
+        await PlainTextResponse(str(len(said)))(scope, receive, send)
+
+    protocol, wire = connected(app)
+    long = POST.replace(b"th: 3", b"th: 900000")
+    protocol.data_received(long[:-10])
+    protocol.data_received(long[-10:] + b"x" * 100_000)
+    for _ in range(8):
+        await turns()
+        protocol.data_received(b"x" * 100_000)
+    await turns()
+    for _ in range(300):  # of one connection, one after the other
+        protocol.data_received(GET[:20])
+        protocol.data_received(GET[20:])
+        await turns(4)
+    assert bodies(wire)[1] == b"900000"
+    assert (len(wire.writes), wire.closed) == (302, False)
 
 
 async def test_who_hangs_up_before_the_end_is_not_written_to() -> None:
