@@ -149,7 +149,7 @@ def _seen_ids(connection: sa.Connection, row: Row) -> Seen:
     ids = [
         (int(number), where, at)
         for where, number, at in lately
-        if number and number.isdigit() and (where == chat or not (group or where.startswith("-")))
+        if number and number.isdecimal() and (where == chat or not (group or where.startswith("-")))
     ]
     # Ids that were given out but never written down: one for each message on the wire, as many again for answers
     # to them that have not reached us yet.
