@@ -6,7 +6,7 @@ Never sends a message. What follows where nobody can say is the rule of api.atte
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from bot.model import Reply
 
 #: at most so many ids are asked for: an outage ends with many questions at once, and providers count them
 MOST_ASKED = 160
-#: so far apart may the clocks of two processes be: what one says came before the other's try may have come after it
+#: so far apart may the clocks of two machines be: what one says came before the other's try may have come after it
 CLOCKS_APART = timedelta(seconds=10)
 
 _outbox = Outbox.__table__
@@ -57,6 +57,8 @@ async def asked(carrier: Carrier, row: Row, outgoing: Outgoing) -> str | None:
     seen = await carrier.house.store.read(lambda c: _seen_ids(c, row))
     there: list[str] = []
     calls = channel.ask(outgoing, seen.before, seen.known, seen.newest)
+    if seen.surely_before < seen.before:
+        calls = chain(calls, channel.ask(outgoing, seen.surely_before, seen.known, seen.before))
     for call in islice(calls, MOST_ASKED):
         status, body = await _answered(carrier, name, call)
         if strange := channel.touched(outgoing, status, body):
@@ -108,8 +110,9 @@ async def _put_right(carrier: Carrier, row: Row, strange: Touched) -> None:
 class Seen:
     """Message ids of the series that a chat's messages are counted in: Telegram counts all private chats together."""
 
-    #: the highest that was known before the try
+    #: the highest that was known before the try, if all clocks agree; and if they do not
     before: int
+    surely_before: int
     #: the highest that can have been given out since
     newest: int
     #: those that are known to be something else
@@ -160,8 +163,14 @@ def _seen_ids(connection: sa.Connection, row: Row) -> Seen:
     )
     unwritten = 2 * int(connection.execute(on_wire).scalar_one())
     keyboard, unsure = row["body"].get("choices"), _unsure(connection, row)
+    known = [(at, number) for number, _, at in ids if at is not None]
+    before = max((number for at, number in known if at < marked_at), default=0)
+    others = (number for at, number in known if at < marked_at - CLOCKS_APART)
+    of_one_machine = connection.dialect.name == "sqlite"
     return Seen(
-        before=max((number for number, _, at in ids if at is not None and at < marked_at - CLOCKS_APART), default=0),
+        before=before,
+        # further back than we look nothing is known
+        surely_before=before if of_one_machine else max(others, default=min((one for _, one in known), default=1) - 1),
         newest=max((number for number, _, _ in ids), default=0) + unwritten,
         known=frozenset(number for number, _, _ in ids),
         alike=tuple({row["id"], *(one for one, body in unsure.items() if body.get("choices") == keyboard)}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,47 +150,78 @@ async def test_what_was_being_marked_at_the_end_is_not_left_so(tmp_path: Path) -
         assert [one["text"] for one in telegram.sent(GROUP)] == ["Hồ sơ #1"]
 
 
-@pytest.mark.parametrize(
-    ("between", "ahead_s", "shown"),
-    [
-        pytest.param(200, 0, 1, id="many ids are known"),
-        pytest.param(3, 5, 1, id="its clock was ahead of ours"),
-        pytest.param(-400, 0, 2, id="more ids than are asked for"),
-    ],
-)
-async def test_a_message_that_arrived_is_found_or_counts_as_sent_again(
-    tmp_path: Path, between: int, ahead_s: float, shown: int
-) -> None:
-    """`between`: ids that others got while it was on its way; below 0 nobody has told us whose they are."""
+def killed(telegram: FakeTelegram, between: int, ahead_s: float) -> Callable[[House], None]:
+    """A message had arrived when its process was killed. `between`: ids that others got while it was on its way, below
+    0 nobody has told us whose they are; `ahead_s`: of the clock of that process."""
+
+    def kill(house: House) -> None:
+        now = house.now()
+        marked_at = now - timedelta(seconds=30)
+
+        def heard(connection: sa.Connection, chat: int, at: datetime) -> None:
+            number = telegram._next_id(chat)
+            said = Inbound(channel="telegram", chat=str(chat), message_id=str(number), sent_at=at, text="dạ")
+            inbox.put_done(connection, inbox.from_channel(said, f"heard:{number}"), at)
+
+        with house.store.engine.begin() as connection:
+            heard(connection, 5000, now - timedelta(seconds=60))
+            for number in range(between):
+                heard(connection, 6000 + number, marked_at + timedelta(seconds=1))
+            for _ in range(-between):
+                telegram._next_id(6000)
+            telegram._show(telegram._message(TU, telegram.me, 0) | {"text": "một"}, None)
+            heard(connection, 7000, marked_at + timedelta(seconds=2))
+            key = f"telegram:{TU}"
+            cause = inbox.put_done(connection, inbox.from_inside(key, WaitExpired(due_at=now), "cause"), now)
+            pen = Pen(cause, key, now)
+            pen.reply(Reply(text="một", notice=True), 0)
+            sending = {"status": int(Status.SENDING), "attempts": 1, "owner": "dead",
+                       "marked_at": marked_at + timedelta(seconds=ahead_s)}  # fmt: skip
+            outbox.insert(connection, [row | sending for row in pen.rows])
+
+    return kill
+
+
+@pytest.mark.parametrize("between", [0, 200])
+async def test_a_message_that_arrived_is_found(tmp_path: Path, database_url: str, between: int) -> None:
+    async with FakeTelegram() as telegram:
+        kill = killed(telegram, between, 0)
+        async with started(tmp_path, telegram=telegram, prepare=kill, database_url=database_url) as service:
+            await service.until(lambda: _settled(service))
+        assert [one["text"] for one in telegram.sent(TU)] == ["một"]
+
+
+async def test_whoever_takes_over_does_not_trust_the_others_clock(tmp_path: Path, postgres_url: str) -> None:
+    async with FakeTelegram() as telegram:
+        kill = killed(telegram, 3, ahead_s=5)
+        async with started(tmp_path, telegram=telegram, prepare=kill, database_url=postgres_url) as service:
+            await service.until(lambda: _settled(service))
+        assert [one["text"] for one in telegram.sent(TU)] == ["một"]
+
+
+async def test_where_more_ids_are_unknown_than_are_asked_for_it_counts_as_sent_again(tmp_path: Path) -> None:
+    async with FakeTelegram() as telegram:
+        async with started(tmp_path, telegram=telegram, prepare=killed(telegram, -400, 0)) as service:
+            await service.until(lambda: _settled(service))
+            told = (await service.web.get("/metrics")).text
+        assert [one["text"] for one in telegram.sent(TU)] == ["một"] * 2
+        assert 'outcome="sent_again"} 1.0' in told
+
+
+async def test_in_a_crowd_few_ids_are_asked_for(tmp_path: Path, database_url: str) -> None:
+    """Thousands a second: ten seconds back there is more than we look through."""
     async with FakeTelegram() as telegram:
 
         def kill(house: House) -> None:
             now = house.now()
-            marked_at = now - timedelta(seconds=30)
-
-            def heard(connection: sa.Connection, chat: int, at: datetime) -> None:
-                number = telegram._next_id(chat)
-                said = Inbound(channel="telegram", chat=str(chat), message_id=str(number), sent_at=at, text="dạ")
-                inbox.put_done(connection, inbox.from_channel(said, f"heard:{number}"), at)
-
             with house.store.engine.begin() as connection:
-                heard(connection, 5000, now - timedelta(seconds=60))
-                for number in range(between):
-                    heard(connection, 6000 + number, marked_at + timedelta(seconds=1))
-                for _ in range(-between):
-                    telegram._next_id(6000)
-                telegram._show(telegram._message(TU, telegram.me, 0) | {"text": "một"}, None)
-                heard(connection, 7000, marked_at + timedelta(seconds=2))
-                key = f"telegram:{TU}"
-                cause = inbox.put_done(connection, inbox.from_inside(key, WaitExpired(due_at=now), "cause"), now)
-                pen = Pen(cause, key, now)
-                pen.reply(Reply(text="một", notice=True), 0)
-                sending = {"status": int(Status.SENDING), "attempts": 1, "owner": "dead",
-                           "marked_at": marked_at + timedelta(seconds=ahead_s)}  # fmt: skip
-                outbox.insert(connection, [row | sending for row in pen.rows])
+                for number in range(3000):
+                    at = now - timedelta(seconds=31) + timedelta(milliseconds=number / 3)
+                    said = Inbound(channel="telegram", chat="6000", message_id=str(telegram._next_id(6000)), sent_at=at)
+                    inbox.put_done(connection, inbox.from_channel(said, f"crowd:{number}"), at)
+            killed(telegram, 20, 0)(house)
 
-        async with started(tmp_path, telegram=telegram, prepare=kill) as service:
+        async with started(tmp_path, telegram=telegram, prepare=kill, database_url=database_url) as service:
             await service.until(lambda: _settled(service))
-            told = (await service.web.get("/metrics")).text
-        assert [one["text"] for one in telegram.sent(TU)] == ["một"] * shown
-        assert ('outcome="sent_again"} 1.0' in told) is (shown == 2)
+        assert [one["text"] for one in telegram.sent(TU)] == ["một"]
+        assert len(telegram.called("editMessageReplyMarkup")) < 9
