@@ -439,20 +439,21 @@ def sleeps_first(work: Callable[..., Any], *given: Any, **named: Any) -> Any:
     return work(*given, **named)
 
 
-@pytest.fixture
-def hurried_url(postgres_url: str) -> str:
-    """A database whose server ends every transaction that says nothing for a moment."""
-    engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+def hurry(url: str) -> None:
+    """Whoever connects from now on is ended by the server in a transaction that says nothing for a moment."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
-        name = sa.make_url(postgres_url).database
+        name = sa.make_url(url).database
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = {IDLE_MS}")
-    return postgres_url
 
 
 @pytest.mark.parametrize("slow", ["_add", "_add_file"])
-def test_a_slow_disk_ends_no_copy(hurried_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
-    one = place(tmp_path, hurried_url)
+def test_a_slow_disk_ends_no_copy(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    one = place(tmp_path, postgres_url)
     fill_every_table(one.settings)
+    hurry(postgres_url)
     write, calls = getattr(backup, slow), []
 
     def once_slow(*given: Any) -> Any:
@@ -464,13 +465,14 @@ def test_a_slow_disk_ends_no_copy(hurried_url: str, tmp_path: Path, monkeypatch:
     assert all(proof.rows for proof in copy.proofs.values())
 
 
-def test_a_slow_picture_ends_no_restore(hurried_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_picture_ends_no_restore(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = place(tmp_path / "old", f"sqlite:///{tmp_path}/old/gocua.db")
     fill_every_table(old.settings)
     old.settings.media.mkdir()
     (old.settings.media / PICTURE).write_bytes(WAS)
     backup.make(old.settings, tmp_path / "copy.gocua", DAY)
-    new = place(tmp_path / "new", hurried_url)
+    new = place(tmp_path / "new", postgres_url)
+    hurry(postgres_url)
     write = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda path, data: sleeps_first(write, path, data))
     backup.restore(new.settings, tmp_path / "copy.gocua")
